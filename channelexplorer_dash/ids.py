@@ -1,0 +1,91 @@
+"""Every component id of the page.
+
+Plain ids are strings; ids inside a panel are dicts that always have the keys ``view``, ``part`` and
+``panel``, where ``panel`` is the name of the layer that the panel shows, an item's key in a list, or a
+wildcard.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+PartId = dict[str, Any]
+
+# The shell
+URL = "ce-url"
+PAGE = "ce-page"
+NOTICE = "ce-notice"
+THEME = "ce-theme"
+THEME_TOGGLE = "ce-theme-toggle"
+VIEW = "ce-view"
+LAYERS = "ce-layers"
+MARKS = "ce-marks"
+LOOKS = "ce-looks"
+URL_WRITTEN = "ce-url-written"
+MARKS_DRAWN = "ce-marks-drawn"
+SHARE = "ce-share"
+SHARED = "ce-shared"
+EXPORT = "ce-export"
+DOWNLOAD = "ce-download"
+HELP = "ce-help"
+HELP_PANEL = "ce-help-panel"
+
+# Controls that decide what is computed
+MODEL = "ce-model"
+DATASET = "ce-dataset"
+SUMMARY = "ce-summary"
+NORMALISATION = "ce-normalisation"
+TOP_FRACTION = "ce-top-fraction"
+
+# Controls that decide how it is drawn
+COLOUR_BY = "ce-colour-by"
+PROJECTION = "ce-projection"
+JACCARD_MODE = "ce-jaccard-mode"
+JACCARD_ORDER = "ce-jaccard-order"
+SORTING = "ce-sorting"
+
+# Dataset View
+CLASSES = "ce-classes"
+CLASSES_ALL = "ce-classes-all"
+PER_CLASS = "ce-per-class"
+SEED = "ce-seed"
+APPLY = "ce-apply"
+DATASET_IMAGES = "ce-dataset-images"
+DATASET_NOTES = "ce-dataset-notes"
+
+# Layers
+GRANULARITY = "ce-granularity"
+LAYER_FILTER = "ce-layer-filter"
+PROFILE = "ce-profile"
+PROFILE_TICK = "ce-profile-tick"
+PROFILE_STATUS = "ce-profile-status"
+
+# Panels
+PANELS = "ce-panels"
+
+# Inspector
+INSPECTOR = "ce-inspector"
+GALLERY = "ce-gallery"
+GALLERY_SUMMARY = "ce-gallery-summary"
+CHANNEL_CARD = "ce-channel-card"
+PAIR_CARD = "ce-pair-card"
+CLEAR = "ce-clear"
+
+# Jobs
+JOBS = "ce-jobs"
+JOBS_TICK = "ce-jobs-tick"
+
+
+def part(view: str, name: str, panel: Any) -> PartId:
+    """Return the id of one part of a view: of one panel, or of ``MATCH``/``ALL`` panels.
+
+    Parameters
+    ----------
+    view
+        ``scatterplot``, ``jaccard``, ``heatmap``, ``panel``, ``layers``, ``gallery``, ``hierarchy``, …
+    name
+        The part: ``graph``, ``version``, ``status``, ``tick``, ``cancel``, ``close``, …
+    panel
+        The panel's layer, an item's key, or a wildcard of ``dash.dependencies``.
+    """
+    return {"view": view, "part": name, "panel": panel}

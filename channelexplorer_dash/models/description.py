@@ -1,0 +1,98 @@
+"""What is known of a model without torch: its layers, in execution order, and its preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from channelexplorer_dash.errors import unknown_name
+from channelexplorer_dash.selection import Granularity
+
+Layout = Literal["nchw", "nhwc", "tokens", "dense"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A named module output of a model.
+
+    Attributes
+    ----------
+    name
+        Module path, as in ``named_modules``; ``#2``, ``#3`` is added for further calls of one module.
+    depth
+        Position in execution order over all described layers, from 0.
+    granularities
+        Which of ``stage``, ``block`` and ``leaf`` the layer belongs to.
+    kind
+        Class name of the module.
+    channels
+        C.
+    shape
+        Shape of one image's output, without the batch dimension.
+    layout
+        Which axis holds the channels: ``nchw`` (C, H, W), ``nhwc`` (H, W, C), ``tokens`` (T, C), ``dense`` (C,).
+    prefix_tokens
+        Class and register tokens before the positions of a ``tokens`` layer.
+    """
+
+    name: str
+    depth: int
+    granularities: tuple[Granularity, ...]
+    kind: str
+    channels: int
+    shape: tuple[int, ...]
+    layout: Layout
+    prefix_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """A model's layers in execution order, its preprocessing and its outputs.
+
+    Attributes
+    ----------
+    input_size
+        (C, H, W) after preprocessing.
+    class_names
+        Names of the outputs, or empty when they are not known.
+    outputs
+        Number of logits of the model's output, 0 where the output is not (B, K) logits.
+    """
+
+    layers: tuple[Layer, ...]
+    input_size: tuple[int, int, int]
+    preprocessing: Mapping[str, Any]
+    outputs: int
+    class_names: tuple[str, ...] = ()
+    parameters: int = 0
+
+    def at(self, granularity: Granularity) -> tuple[Layer, ...]:
+        """Return the layers of one granularity, in execution order."""
+        return tuple(layer for layer in self.layers if granularity in layer.granularities)
+
+    def layer(self, name: str) -> Layer:
+        """Return a layer by name; raise UnknownNameError where there is none."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise unknown_name("layer", name, [layer.name for layer in self.layers])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON-able form that the store keeps."""
+        return {**asdict(self), "preprocessing": dict(self.preprocessing)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelDescription:
+        """Read :meth:`to_json`'s form back."""
+        layers = tuple(
+            Layer(**{**layer, "shape": tuple(layer["shape"]), "granularities": tuple(layer["granularities"])})
+            for layer in data["layers"]
+        )
+        size = data["input_size"]
+        return cls(**{
+            **data,
+            "layers": layers,
+            "input_size": (int(size[0]), int(size[1]), int(size[2])),
+            "class_names": tuple(data["class_names"]),
+        })

@@ -1,0 +1,196 @@
+"""Frozen records that the explorer answers with; figure builders take them as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from channelexplorer_dash.models.description import Layer
+
+T = TypeVar("T")
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work that the engine is doing, or is about to do.
+
+    ``total`` is 0 where the share that is done cannot be known.
+    """
+
+    key: str
+    label: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class Ready(Generic[T]):
+    """An answer that is there; ``key`` changes when and only when the value does."""
+
+    value: T
+    key: str
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An answer that the engine is computing."""
+
+    job: Job
+
+
+Answer = Ready[T] | Pending
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The images that take part, in the order of ``image_ids`` (grouped by class, ascending in a class).
+
+    ``labels`` is aligned with ``image_ids``; ``class_names`` is of the whole dataset.
+    """
+
+    image_ids: IntArray
+    labels: IntArray
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """2-D positions of images; ``xy`` float32 (n, 2) aligned with ``sample``."""
+
+    sample: Sample
+    xy: FloatArray
+    method: str
+    layer: Layer
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ImageJaccard:
+    """Jaccard similarity of images; ``similarity`` float32 (n, n) in the order of ``sample``.
+
+    ``of`` is the number of images that ``sample`` was drawn from.
+    """
+
+    sample: Sample
+    similarity: FloatArray
+    of: int
+    layer: Layer
+
+
+@dataclass(frozen=True)
+class ClassJaccard:
+    """Mean Jaccard similarity over image pairs of two classes.
+
+    ``similarity`` float32 (K, K) and ``classes`` (K labels) are in display order; ``linkage`` is SciPy's
+    (K-1, 4) average linkage of the classes *in ascending label order* of ``leaves``, where ``leaves``
+    are those labels ascending. A class of one image has no pairs with itself: its diagonal is 1.
+    """
+
+    classes: IntArray
+    counts: IntArray
+    similarity: FloatArray
+    linkage: npt.NDArray[np.float64]
+    leaves: IntArray
+    class_names: tuple[str, ...]
+    layer: Layer
+
+
+@dataclass(frozen=True)
+class PairDetail:
+    """Two images in one layer: overlap of their active sets; channel indices ascending."""
+
+    layer: Layer
+    first: int
+    second: int
+    similarity: float
+    shared: IntArray
+    only_first: IntArray
+    only_second: IntArray
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Normalised activation of channels × images.
+
+    ``values`` float32 (channels, images), aligned with ``channels`` (channel indices in display order)
+    and ``sample`` (images in display order: marked ones first, ``marked`` of them). ``statistic``
+    (aligned with ``channels``) is what the rows are sorted by. ``of_channels`` and ``of_images`` say
+    what they were taken from. ``shared`` are channels to mark (those shared by the marked pair).
+    """
+
+    sample: Sample
+    channels: IntArray
+    values: FloatArray
+    statistic: npt.NDArray[np.float64]
+    sorting: str
+    marked: int
+    of_channels: int
+    of_images: int
+    layer: Layer
+    shared: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+@dataclass(frozen=True)
+class LayerFigure:
+    """One row of the depth profile; ``accuracy`` is None until it is known."""
+
+    layer: Layer
+    accuracy: float | None
+    non_finite: int = 0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The depth profile: leave-one-out kNN accuracy of every layer of a granularity, in execution order."""
+
+    rows: tuple[LayerFigure, ...]
+    neighbours: int
+    chance: float
+    job: Job | None
+
+
+@dataclass(frozen=True)
+class ChannelDetail:
+    """One channel: its values over the sample, and where it is largest.
+
+    ``values`` float32 (n,) aligned with ``sample``; ``top`` image_ids of the largest values.
+    """
+
+    layer: Layer
+    channel: int
+    sample: Sample
+    values: FloatArray
+    top: IntArray
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One image as the inspector shows it; prediction and confidence are None until known."""
+
+    image_id: int
+    label: int
+    label_name: str
+    source: str
+    prediction: int | None = None
+    prediction_name: str | None = None
+    confidence: float | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PanelStatus:
+    """What a panel can show now.
+
+    ``versions`` maps ``scatterplot``, ``jaccard`` and ``heatmap`` to the key of the answer that is there
+    (a projection that is still computed shows PCA meanwhile), or to None. ``job`` is what is still
+    computed, or None when everything is there.
+    """
+
+    versions: Mapping[str, str | None]
+    job: Job | None

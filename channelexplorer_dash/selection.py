@@ -1,0 +1,328 @@
+"""What a person is looking at: frozen records, and their form in a link.
+
+A :class:`View` says which numbers are computed; a :class:`Selection` adds the open panels, what is
+marked in them and how they are drawn. Both travel in the URL's query, so that a link restores the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, get_args
+from urllib.parse import parse_qs, urlencode
+
+from channelexplorer_dash.errors import SelectionError
+
+Summary = Literal[
+    "l2", "rms", "mean", "max_abs", "active_fraction", "p90", "above_mean", "above_otsu", "spectral"
+]
+Normalisation = Literal["none", "minmax", "zscore", "image_l1"]
+Granularity = Literal["stage", "block", "leaf"]
+Projection = Literal["pca", "umap", "tsne", "mds"]
+JaccardMode = Literal["auto", "images", "classes"]
+JaccardOrder = Literal["class", "hierarchy"]
+Sorting = Literal["variance", "pairwise", "count", "edge_weight", "none"]
+
+MAX_QUERY_CHARACTERS = 8_000
+MAX_PANELS = 4
+_RUN = re.compile(r"^[0-9a-z]+(\.[0-9a-z]+)*$")
+
+
+@dataclass(frozen=True)
+class View:
+    """The part of a selection that decides which numbers are computed.
+
+    Attributes
+    ----------
+    classes
+        Labels that take part; None for all.
+    per_class
+        Images drawn of each class, with ``seed``; 0 for all.
+    top_fraction
+        Share of the channels that make an image's active set.
+    """
+
+    model: str
+    dataset: str
+    summary: Summary = "l2"
+    normalisation: Normalisation = "minmax"
+    classes: tuple[int, ...] | None = None
+    per_class: int = 0
+    seed: int = 0
+    top_fraction: float = 0.2
+
+    def __post_init__(self) -> None:
+        _one_of("summary", self.summary, get_args(Summary))
+        _one_of("normalisation", self.normalisation, get_args(Normalisation))
+        if self.classes is not None and not self.classes:
+            raise SelectionError("No class is chosen. Choose at least one class in the Dataset View.")
+        if self.per_class < 0:
+            raise SelectionError("Images per class must be 0 (all) or a positive number.")
+        if not 0.0 < self.top_fraction <= 1.0:
+            raise SelectionError("The active share must be above 0 and at most 1.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-able form, as kept in a ``dcc.Store``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: object) -> View:
+        """Read :meth:`to_json`'s form back; raise SelectionError where it was tampered with."""
+        if not isinstance(data, Mapping):
+            raise SelectionError("The page's state is missing. Reload the page.")
+        known = {f.name for f in fields(cls)}
+        try:
+            values: dict[str, Any] = {k: v for k, v in data.items() if k in known}
+            values["model"], values["dataset"] = str(values["model"]), str(values["dataset"])
+            if values.get("classes") is not None:
+                values["classes"] = tuple(int(c) for c in values["classes"])
+            for name, kind in (("per_class", int), ("seed", int), ("top_fraction", float)):
+                if name in values:
+                    values[name] = kind(values[name])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise SelectionError("The page's state cannot be read. Reload the page.") from error
+
+
+@dataclass(frozen=True)
+class ChannelMark:
+    """One channel of one layer."""
+
+    layer: str
+    channel: int
+
+
+@dataclass(frozen=True)
+class PairMark:
+    """A cell of the image × image Jaccard view: two images (image_id) in one layer."""
+
+    layer: str
+    first: int
+    second: int
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What is marked in the views: images (image_id), a channel, a pair of images."""
+
+    images: tuple[int, ...] = ()
+    channel: ChannelMark | None = None
+    pair: PairMark | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form kept in the page's marks store: the images as :func:`encode_indices`."""
+        return {
+            "images": encode_indices(self.images),
+            "channel": asdict(self.channel) if self.channel else None,
+            "pair": asdict(self.pair) if self.pair else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: object) -> Marks:
+        """Read :meth:`to_json`'s form back."""
+        if data is None:
+            return cls()
+        if not isinstance(data, Mapping):
+            raise SelectionError("The marks cannot be read. Reload the page.")
+        try:
+            channel, pair = data.get("channel"), data.get("pair")
+            return cls(
+                images=decode_indices(data.get("images") or ""),
+                channel=ChannelMark(str(channel["layer"]), int(channel["channel"])) if channel else None,
+                pair=PairMark(str(pair["layer"]), int(pair["first"]), int(pair["second"])) if pair else None,
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise SelectionError("The marks cannot be read. Reload the page.") from error
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Everything that a link restores."""
+
+    view: View
+    layers: tuple[str, ...] = ()
+    granularity: Granularity = "block"
+    colour_by: str = "class"
+    projection: Projection = "umap"
+    jaccard: JaccardMode = "auto"
+    order: JaccardOrder = "class"
+    sorting: Sorting = "variance"
+    marks: Marks = field(default_factory=Marks)
+
+    def __post_init__(self) -> None:
+        _one_of("granularity", self.granularity, get_args(Granularity))
+        _one_of("projection", self.projection, get_args(Projection))
+        _one_of("Jaccard mode", self.jaccard, get_args(JaccardMode))
+        _one_of("order", self.order, get_args(JaccardOrder))
+        _one_of("sorting", self.sorting, get_args(Sorting))
+        if len(self.layers) > MAX_PANELS:
+            raise SelectionError(f"At most {MAX_PANELS} panels can be open at once.")
+
+    def to_query(self) -> str:
+        """Return the URL query (with its ``?``); defaults are left out."""
+        default = Selection(View(self.view.model, self.view.dataset))
+        pairs: list[tuple[str, str]] = [("model", self.view.model), ("dataset", self.view.dataset)]
+        for name in ("summary", "normalisation", "per_class", "seed", "top_fraction"):
+            if (value := getattr(self.view, name)) != getattr(default.view, name):
+                pairs.append((name, str(value)))
+        if self.view.classes is not None:
+            pairs.append(("classes", encode_indices(self.view.classes)))
+        pairs += [("layer", layer) for layer in self.layers]
+        for name in ("granularity", "colour_by", "projection", "jaccard", "order", "sorting"):
+            if (value := getattr(self, name)) != getattr(default, name):
+                pairs.append((name, value))
+        if self.marks.images:
+            pairs.append(("images", encode_indices(self.marks.images)))
+        if mark := self.marks.channel:
+            pairs.append(("channel", f"{mark.layer}:{mark.channel}"))
+        if pair := self.marks.pair:
+            pairs.append(("pair", f"{pair.layer}:{pair.first}:{pair.second}"))
+        return "?" + urlencode(pairs)
+
+    @classmethod
+    def from_query(cls, query: str, *, model: str, dataset: str) -> Selection:
+        """Read a URL query; ``model`` and ``dataset`` stand in where it names none.
+
+        Raises
+        ------
+        SelectionError
+            If a value cannot be read, or the query is longer than ``MAX_QUERY_CHARACTERS``.
+        """
+        if len(query) > MAX_QUERY_CHARACTERS:
+            raise SelectionError(
+                f"The link has {len(query):,} characters; at most {MAX_QUERY_CHARACTERS:,} can be read. "
+                "It was cut or changed on its way: ask for it again."
+            )
+        try:
+            values = parse_qs(query.removeprefix("?"), keep_blank_values=False, max_num_fields=100)
+        except ValueError as error:
+            raise SelectionError("The link has too many parameters. Ask for it again.") from error
+        single = {name: found[-1] for name, found in values.items()}
+        try:
+            view = View(
+                model=single.get("model", model),
+                dataset=single.get("dataset", dataset),
+                classes=decode_indices(single["classes"]) if "classes" in single else None,
+                **_read(single, {"per_class": int, "seed": int, "top_fraction": float},
+                        ("summary", "normalisation")),
+            )
+            return cls(
+                view=view,
+                layers=tuple(dict.fromkeys(values.get("layer", []))),
+                marks=_read_marks(single),
+                **_read(single, {},
+                        ("granularity", "colour_by", "projection", "jaccard", "order", "sorting")),
+            )
+        except (ValueError, OverflowError) as error:
+            raise SelectionError("The link holds a value that cannot be read as a number.") from error
+
+    def with_view(self, **changes: Any) -> Selection:
+        """Return the selection with a changed view.
+
+        Marks are dropped, as they name images and channels of the old view; a changed model
+        also closes the panels.
+        """
+        view = replace(self.view, **changes)
+        same_model = view.model == self.view.model
+        return replace(self, view=view, marks=Marks(), layers=self.layers if same_model else ())
+
+
+def encode_indices(indices: Iterable[int]) -> str:
+    """Write distinct non-negative integers compactly, in characters that a URL leaves as they are.
+
+    The shorter of two forms: ``r`` and base-36 runs (gap, length less one, gap, …), or ``b``, the
+    base-36 start, ``-`` and the base64url bitset from there. The page's script reads and writes the same.
+    """
+    ordered = sorted({int(i) for i in indices})
+    if not ordered:
+        return ""
+    if ordered[0] < 0:
+        raise SelectionError("An index cannot be negative.")
+    tokens: list[str] = []
+    end = 0
+    start = previous = ordered[0]
+    for index in [*ordered[1:], -1]:
+        if index != previous + 1:
+            tokens += [_base36(start - end), _base36(previous - start)]
+            end, start = previous + 1, index
+        previous = index
+    runs = "r" + ".".join(tokens)
+    first = ordered[0]
+    bits = bytearray((ordered[-1] - first) // 8 + 1)
+    if len(bits) > 1_000_000 or len(runs) <= len(bits):
+        return runs
+    for index in ordered:
+        bits[(index - first) >> 3] |= 1 << ((index - first) & 7)
+    bitset = f"b{_base36(first)}-{base64.urlsafe_b64encode(bytes(bits)).decode().rstrip('=')}"
+    return min(runs, bitset, key=len)
+
+
+def decode_indices(text: str, *, limit: int = 2_000_000) -> tuple[int, ...]:
+    """Read :func:`encode_indices` back; raise SelectionError where the text is not of that form."""
+    if not text:
+        return ()
+    broken = SelectionError("The link's list of images or classes cannot be read. Ask for the link again.")
+    try:
+        if text[0] == "b":
+            first, _, payload = text[1:].partition("-")
+            bits = base64.b64decode(payload + "=" * (-len(payload) % 4), altchars=b"-_", validate=True)
+            start = int(first, 36)
+            found = tuple(
+                start + 8 * i + b for i, byte in enumerate(bits) if byte for b in range(8) if byte >> b & 1
+            )
+            return found if not found or found[-1] < 2**53 else _raise(broken)
+        if text[0] != "r" or not _RUN.match(text[1:]):
+            raise broken
+        numbers = [int(token, 36) for token in text[1:].split(".")]
+    except ValueError as error:
+        raise broken from error
+    if len(numbers) % 2 or sum(numbers) > 2**53 or sum(n + 1 for n in numbers[1::2]) > limit:
+        raise broken
+    out: list[int] = []
+    end = 0
+    for gap, length in zip(numbers[::2], numbers[1::2], strict=True):
+        start = end + gap
+        end = start + length + 1
+        out.extend(range(start, end))
+    return tuple(out)
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+def _base36(number: int) -> str:
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    text = ""
+    while True:
+        number, rest = divmod(number, 36)
+        text = digits[rest] + text
+        if not number:
+            return text
+
+
+def _read(single: Mapping[str, str], numbers: Mapping[str, type], words: Iterable[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {n: single[n] for n in words if n in single}
+    values |= {n: kind(single[n]) for n, kind in numbers.items() if n in single}
+    return values
+
+
+def _read_marks(single: Mapping[str, str]) -> Marks:
+    channel, pair = single.get("channel"), single.get("pair")
+    layer, _, index = channel.rpartition(":") if channel else ("", "", "")
+    pair_layer, first, second = pair.rsplit(":", 2) if pair and pair.count(":") >= 2 else ("", "0", "0")
+    if (channel and not layer) or (pair and not pair_layer):
+        raise SelectionError("The link's channel or pair cannot be read. Ask for the link again.")
+    return Marks(
+        images=decode_indices(single.get("images", "")),
+        channel=ChannelMark(layer, int(index)) if channel else None,
+        pair=PairMark(pair_layer, int(first), int(second)) if pair else None,
+    )
+
+
+def _one_of(what: str, value: object, known: Iterable[object]) -> None:
+    if value not in known:
+        names = ", ".join(map(str, known))
+        raise SelectionError(f"There is no {what} {str(value)[:40]!r}. Choose one of {names}.")

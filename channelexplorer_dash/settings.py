@@ -1,0 +1,158 @@
+"""One frozen settings object, from TOML files, the environment and the command line, validated once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from channelexplorer_dash.errors import SettingsError
+from channelexplorer_dash.specs import DatasetSpec, ModelSpec
+
+ENVIRONMENT_PREFIX = "CHANNELEXPLORER_"
+CONFIG_VARIABLE = "CHANNELEXPLORER_CONFIG"
+
+
+class Settings(BaseSettings):
+    """All tunables. Every field can be set in TOML, as ``CHANNELEXPLORER_<FIELD>``, or by a flag."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
+
+    models: tuple[ModelSpec, ...] = Field(default=(), description="the registered models")
+    datasets: tuple[DatasetSpec, ...] = Field(default=(), description="the registered datasets")
+    store: Path = Field(default=Path(".channelexplorer"), description="folder of everything computed")
+
+    host: str = Field(default="127.0.0.1", description="address that `serve` listens on")
+    port: int = Field(default=8050, ge=0, le=65535, description="port that `serve` listens on; 0 takes a free one")
+
+    engine: Literal["embedded", "inline"] | str = Field(
+        default="embedded",
+        description="`embedded` (one worker process on this machine), `inline` (threads of this process), "
+        "or the address of an existing Dask scheduler, as tcp://host:port",
+    )
+    engine_linger_seconds: float = Field(
+        default=60.0, ge=0, description="how long the embedded engine stays after its last client left"
+    )
+    device: str = Field(default="auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps`")
+    threads: int = Field(default=0, ge=0, description="threads of the engine's worker; 0 for all cores")
+    batch_size: int = Field(default=32, ge=1, le=4096, description="images in one forward pass")
+    shard_size: int = Field(default=256, ge=1, description="images whose summaries are published at once")
+    summaries: tuple[str, ...] = Field(
+        default=("l2", "mean", "max_abs", "active_fraction"),
+        description="summaries computed together in one pass",
+    )
+    patience_seconds: float = Field(
+        default=0.3, ge=0, le=5, description="how long a request waits for a quick job before it answers 'pending'"
+    )
+    poll_milliseconds: int = Field(default=700, ge=100, description="how often the page asks for a job's progress")
+
+    knn_neighbours: int = Field(default=5, ge=1, description="k of the depth profile's kNN accuracy")
+    jaccard_images: int = Field(default=300, ge=2, le=2000, description="images of the image × image Jaccard view")
+    heatmap_images: int = Field(default=300, ge=2, le=5000, description="images of the heatmap")
+    heatmap_channels: int = Field(default=256, ge=1, le=4096, description="channels of the heatmap")
+    gallery_images: int = Field(default=60, ge=1, le=1000, description="images shown in the inspector")
+    webgl_points: int = Field(default=3000, ge=0, description="points from which the scatterplot uses WebGL")
+    max_image_pixels: int = Field(default=64_000_000, ge=1, description="larger images are reported and left out")
+
+    @field_validator("store")
+    @classmethod
+    def _expand(cls, path: Path) -> Path:
+        return path.expanduser().resolve()
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Settings:
+        for what, specs in (("model", self.models), ("dataset", self.datasets)):
+            names = [spec.name for spec in specs]
+            if twice := {name for name in names if names.count(name) > 1}:
+                raise ValueError(f"two {what}s are called {sorted(twice)[0]!r}: give each its own name")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keep to two sources: arguments (flags over TOML), then the environment below them."""
+        return init_settings, env_settings
+
+
+def load_settings(
+    config: Iterable[Path] = (), *, flags: Mapping[str, Any] | None = None, environment: bool = True
+) -> Settings:
+    """Build the settings: flags over environment over TOML files over defaults.
+
+    Parameters
+    ----------
+    config
+        TOML files; ``models`` and ``datasets`` of several files are joined, other keys of later
+        files win. With none given, those named by ``CHANNELEXPLORER_CONFIG`` (separated by the
+        system's path separator) are read. Relative paths in a file are relative to that file.
+    flags
+        Values from the command line; None values are ignored.
+    environment
+        Whether ``CHANNELEXPLORER_*`` variables count.
+
+    Raises
+    ------
+    SettingsError
+        With one line for each value that is wrong.
+    """
+    files = [Path(p) for p in config]
+    if not files and environment and (named := os.environ.get(CONFIG_VARIABLE)):
+        files = [Path(p) for p in named.split(os.pathsep) if p]
+    values: dict[str, Any] = {}
+    for file in files:
+        found = _read_toml(file)
+        joined = {key: [*values.get(key, []), *found.get(key, [])] for key in ("models", "datasets")}
+        values = {**values, **found, **joined}
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    if environment:
+        overridden = {
+            name for name in Settings.model_fields if f"{ENVIRONMENT_PREFIX}{name.upper()}" in os.environ
+        }
+        values = {key: value for key, value in values.items() if key not in overridden}
+    try:
+        return Settings(**{**values, **given})
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from error
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(f"There is no settings file {file}. Check the path given with --config.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"The settings file {file} cannot be read: {error}.") from error
+    base = file.resolve().parent
+    if "store" in values:
+        values["store"] = str(_relative(base, values["store"]))
+    for dataset in values.get("datasets", []):
+        for key in ("path", "labels", "root"):
+            if isinstance(dataset.get(key), str):
+                dataset[key] = str(_relative(base, dataset[key]))
+    for model in values.get("models", []):
+        if isinstance(model.get("weights"), str) and model["weights"] not in {"random", "hub"}:
+            model["weights"] = str(_relative(base, model["weights"]))
+    return values
+
+
+def _relative(base: Path, path: str) -> Path:
+    return base / Path(path).expanduser()
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"]) or "settings"
+        lines.append(f"{where}: {problem['msg']} (given: {str(problem['input'])[:60]!r})")
+    return "The settings are not valid.\n  " + "\n  ".join(lines)

@@ -1,0 +1,100 @@
+"""What a person declares: models and datasets, as plain validated descriptions.
+
+A spec says where something is and how to read it; it never imports torch and never opens a file.
+The web processes and the engine's tasks exchange specs, and build the real thing from them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$"
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=NAME_PATTERN, description="the name shown on the page and used in links")
+    title: str = Field(default="", description="a line of description for the page")
+
+
+class ModelSpec(_Spec):
+    """One model of the registry.
+
+    Attributes
+    ----------
+    source
+        ``timm:<architecture>``, ``factory:<module>:<function>`` (a function that returns a
+        ``torch.nn.Module``), or ``object:<token>`` (a module of the caller's own process,
+        put there by :func:`channelexplorer_dash.register_model`).
+    weights
+        ``random``, ``hub`` (pretrained weights from the hub), or the path of a checkpoint:
+        ``.safetensors``, or ``.pt``/``.pth``, loaded with ``weights_only=True``.
+    options
+        Keyword arguments of ``timm.create_model`` or of the factory.
+    preprocessing
+        Overrides of the model's own preprocessing: any of ``input_size`` (C, H, W), ``mean``,
+        ``std``, ``interpolation``, ``crop_pct``.
+    class_names
+        Names of the model's outputs: a list, ``imagenet`` or None (numbers are shown).
+    seed
+        Seed for ``weights="random"``.
+    """
+
+    source: str = Field(pattern=r"^(timm|factory|object):.+$")
+    weights: str = "random"
+    options: dict[str, Any] = Field(default_factory=dict)
+    preprocessing: dict[str, Any] = Field(default_factory=dict)
+    class_names: tuple[str, ...] | Literal["imagenet"] | None = None
+    seed: int = 0
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Path of the local checkpoint, or None when weights are random or from the hub."""
+        return None if self.weights in {"random", "hub"} else Path(self.weights)
+
+
+class DatasetSpec(_Spec):
+    """One dataset of the registry.
+
+    Attributes
+    ----------
+    kind
+        ``folder`` (one sub-folder per class), ``arrays`` (npz, or idx images with ``labels``),
+        ``table`` (CSV or Parquet with a path and a label column), ``digits`` (scikit-learn's, embedded),
+        or ``object`` (a dataset of the caller's own process).
+    path
+        The folder, file or table. For ``object`` the token of the registered object.
+    labels
+        The idx file of labels, for ``arrays`` in idx format.
+    root
+        Folder that the paths of a ``table`` are relative to; the table's own folder by default.
+    path_column, label_column
+        Names of the columns of a ``table``.
+    class_names
+        Names of the classes, in the order of the integer labels; read from the data by default.
+    model
+        Name of the model that the page opens this dataset with.
+    licence
+        Shown beside the dataset.
+    """
+
+    kind: Literal["folder", "arrays", "table", "digits", "object"]
+    path: Path | None = None
+    labels: Path | None = None
+    root: Path | None = None
+    path_column: str = "path"
+    label_column: str = "label"
+    class_names: tuple[str, ...] | None = None
+    model: str | None = None
+    licence: str = ""
+
+    @field_validator("class_names")
+    @classmethod
+    def _distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and len(set(names)) != len(names):
+            raise ValueError("class names must differ from each other")
+        return names
