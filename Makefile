@@ -97,7 +97,7 @@ lint: $(VENV)/.dev imports  ## Check style, format and the direction of imports
 
 .PHONY: imports
 imports: build/site/.stamp  ## Check which package imports which
-	@cd build && PYTHONPATH=site ../$(BIN)/lint-imports --config ../pyproject.toml --cache-dir .import-linter
+	@cd build && PYTHONPATH=site ../$(BIN)/lint-imports --no-logo --config ../pyproject.toml --cache-dir .import-linter
 
 .PHONY: types
 types: build/site/.stamp  ## Check the types of the installed package, strictly
