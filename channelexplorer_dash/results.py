@@ -171,7 +171,11 @@ class ChannelDetail:
 
 @dataclass(frozen=True)
 class ImageRow:
-    """One image as the inspector shows it; prediction and confidence are None until known."""
+    """One image as the inspector shows it; prediction and confidence are None until known.
+
+    ``correct`` is None where the prediction is not known, or where the model's outputs are other classes
+    than the dataset's, so that right and wrong mean nothing.
+    """
 
     image_id: int
     label: int
@@ -181,6 +185,7 @@ class ImageRow:
     prediction_name: str | None = None
     confidence: float | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
+    correct: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Layouts: one module per view, the controls and the shell."""

@@ -1,0 +1,196 @@
+"""The header and the toolbar: what is computed, and how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from channelexplorer_dash import ids
+from channelexplorer_dash.layouts.icons import icon
+from channelexplorer_dash.layouts.urls import Urls
+from channelexplorer_dash.selection import Selection
+from channelexplorer_dash.specs import DatasetSpec, ModelSpec
+
+Choice = tuple[str, str]
+
+SUMMARIES: tuple[Choice, ...] = (
+    ("l2", "L2 norm"),
+    ("rms", "Root mean square"),
+    ("mean", "Mean"),
+    ("max_abs", "Largest |a|"),
+    ("active_fraction", "Active fraction"),
+    ("p90", "90th percentile"),
+    ("above_mean", "Share above mean"),
+    ("above_otsu", "Share above Otsu"),
+    ("spectral", "Spectral norm"),
+)
+NORMALISATIONS: tuple[Choice, ...] = (
+    ("minmax", "Min–max"),
+    ("zscore", "z-score"),
+    ("image_l1", "Image L1"),
+    ("none", "None"),
+)
+COLOURS: tuple[Choice, ...] = (
+    ("class", "Class"),
+    ("prediction", "Prediction"),
+    ("correctness", "Correctness"),
+    ("confidence", "Confidence"),
+)
+PROJECTIONS: tuple[Choice, ...] = (("umap", "UMAP"), ("pca", "PCA"), ("tsne", "t-SNE"), ("mds", "MDS"))
+JACCARD_MODES: tuple[Choice, ...] = (("auto", "Auto"), ("images", "Images"), ("classes", "Classes"))
+JACCARD_ORDERS: tuple[Choice, ...] = (("class", "Class"), ("hierarchy", "Hierarchy"))
+SORTINGS: tuple[Choice, ...] = (
+    ("variance", "Variance"),
+    ("pairwise", "Pairwise"),
+    ("count", "Count"),
+    ("edge_weight", "Edge weight"),
+    ("none", "Channel number"),
+)
+TOP_FRACTIONS: tuple[Choice, ...] = tuple((str(p / 100), f"{p} %") for p in (5, 10, 20, 30, 50))
+
+
+def header(
+    selection: Selection,
+    models: Sequence[ModelSpec],
+    datasets: Sequence[DatasetSpec],
+    urls: Urls,
+) -> Component:
+    """Return the top line: brand, what is looked at, jobs, share, export, theme and help."""
+    view = selection.view
+    return html.Header(
+        [
+            html.A(
+                [icon("brand"), html.Span("ChannelExplorer")],
+                href=urls.home(),
+                className="ce-brand",
+                title="Start again",
+            ),
+            html.Div(
+                [
+                    select(ids.MODEL, "Model", [(m.name, m.name) for m in models], view.model),
+                    select(ids.DATASET, "Dataset", [(d.name, d.name) for d in datasets], view.dataset),
+                    select(ids.SUMMARY, "Summary", SUMMARIES, view.summary),
+                    select(ids.COLOUR_BY, "Colour by", COLOURS, selection.colour_by),
+                ],
+                className="ce-header-controls",
+            ),
+            html.Div(
+                [
+                    _jobs(),
+                    _action(ids.UNDO, "undo", "Undo the last marking (Ctrl+Z)"),
+                    _action(ids.CLEAR, "clear", "Clear what is marked (Esc)"),
+                    html.Span(className="ce-rule"),
+                    _action(ids.SHARE, "share", "Copy a link to exactly this view"),
+                    _action(ids.EXPORT, "export", "Export the marked images, or all, as CSV"),
+                    _action(ids.THEME_TOGGLE, "theme", "Light or dark"),
+                    _action(ids.HELP, "help", "Help (?)"),
+                    html.Span(id=ids.SHARED, className="ce-shared", role="status"),
+                ],
+                className="ce-actions",
+            ),
+        ],
+        className="ce-header",
+    )
+
+
+def toolbar(selection: Selection) -> Component:
+    """Return the line above the panels: how all panels are drawn."""
+    view = selection.view
+    return html.Div(
+        [
+            select(ids.PROJECTION, "Projection", PROJECTIONS, selection.projection),
+            html.Span(className="ce-rule"),
+            segmented(ids.JACCARD_MODE, "Jaccard", JACCARD_MODES, selection.jaccard),
+            segmented(ids.JACCARD_ORDER, "Order", JACCARD_ORDERS, selection.order),
+            html.Span(className="ce-rule"),
+            select(ids.SORTING, "Sort channels by", SORTINGS, selection.sorting),
+            select(ids.TOP_FRACTION, "Active share", _with(TOP_FRACTIONS, view.top_fraction),
+                   str(view.top_fraction)),
+            select(ids.NORMALISATION, "Normalise", NORMALISATIONS, view.normalisation),
+        ],
+        className="ce-toolbar",
+        role="toolbar",
+        **{"aria-label": "How the panels are drawn"},
+    )
+
+
+def select(component_id: str, label: str, choices: Iterable[Choice], value: str) -> Component:
+    """Return a labelled native select."""
+    return html.Label(
+        [
+            html.Span(label, className="ce-label"),
+            dbc.Select(
+                id=component_id,
+                options=[{"value": name, "label": text} for name, text in choices],
+                value=value,
+                size="sm",
+                className="ce-select",
+            ),
+        ],
+        className="ce-field",
+    )
+
+
+def segmented(component_id: str, label: str, choices: Iterable[Choice], value: str) -> Component:
+    """Return radio buttons drawn as one segmented control."""
+    return html.Div(
+        [
+            html.Span(label, className="ce-label"),
+            dbc.RadioItems(
+                id=component_id,
+                options=[{"value": name, "label": text} for name, text in choices],
+                value=value,
+                inline=True,
+                className="ce-segmented",
+            ),
+        ],
+        className="ce-field",
+        role="group",
+        **{"aria-label": label},
+    )
+
+
+def _with(choices: Iterable[Choice], value: float) -> list[Choice]:
+    """Return the choices, and the value of the link among them."""
+    known = dict(choices)
+    known.setdefault(str(value), f"{value * 100:.3g} %")
+    return sorted(known.items(), key=lambda choice: float(choice[0]))
+
+
+def _action(component_id: str, name: str, title: str, **properties: Any) -> Component:
+    return html.Button(
+        icon(name),
+        id=component_id,
+        className="ce-action",
+        title=title,
+        type="button",
+        **{"aria-label": title, **properties},
+    )
+
+
+def _jobs() -> Component:
+    return html.Div(
+        [
+            html.Button(
+                [icon("jobs"), html.Span(id=ids.JOBS_COUNT, className="ce-jobs-count")],
+                id=ids.JOBS,
+                className="ce-action ce-jobs-button",
+                title="What is being computed",
+                type="button",
+                **{"aria-label": "What is being computed"},
+            ),
+            dbc.Popover(
+                html.Div(id=ids.JOBS_LIST, className="ce-jobs-list"),
+                target=ids.JOBS,
+                trigger="legacy",
+                placement="bottom-end",
+                className="ce-popover",
+            ),
+            dcc.Interval(id=ids.JOBS_TICK, interval=2000),
+        ],
+        className="ce-jobs",
+    )

@@ -1,0 +1,146 @@
+"""The Dataset View: which classes take part, how many images of each, and a look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dash_bootstrap_components as dbc
+import numpy as np
+from dash import html
+from dash.development.base_component import Component
+
+from channelexplorer_dash import ids
+from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.figures.theme import class_colours
+from channelexplorer_dash.layouts.inspector import thumbnail_button
+from channelexplorer_dash.layouts.urls import Urls
+from channelexplorer_dash.results import ImageRow, Sample
+from channelexplorer_dash.selection import View
+
+FILTER_FROM_CLASSES = 12
+SAMPLE_IMAGES = 24
+
+
+def dataset_view(view: View, dataset: Dataset, sample: Sample, licence: str) -> Component:
+    """Return the Dataset View of a dataset, with the classes and the draw of ``view`` filled in."""
+    names = dataset.class_names
+    chosen = list(range(len(names))) if view.classes is None else list(view.classes)
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2("Dataset View"),
+                    html.Span(
+                        f"{len(sample.image_ids):,} of {len(dataset):,} images",
+                        className="ce-count",
+                        title=licence,
+                    ),
+                ],
+                className="ce-section-head",
+            ),
+            html.Div(
+                [
+                    html.Span("Classes", className="ce-label"),
+                    html.Button("all", id=ids.CLASSES_ALL, className="ce-link", type="button"),
+                    html.Button("none", id=ids.CLASSES_NONE, className="ce-link", type="button"),
+                ],
+                className="ce-row",
+            ),
+            _filter(len(names)),
+            dbc.Checklist(
+                id=ids.CLASSES,
+                options=_options(dataset),
+                value=chosen,
+                className="ce-classes",
+            ),
+            html.Div(
+                [
+                    _number(ids.PER_CLASS, "Images per class", view.per_class or None, "all", 1),
+                    _number(ids.SEED, "Seed", view.seed, "0", 0),
+                    html.Button("Apply", id=ids.APPLY, className="ce-button ce-primary", type="button"),
+                ],
+                className="ce-draw",
+            ),
+            html.Div(id=ids.DATASET_IMAGES, className="ce-thumbs ce-sample"),
+            html.Div(id=ids.DATASET_NOTES),
+        ],
+        className="ce-section ce-dataset",
+        **{"aria-label": "Dataset View"},
+    )
+
+
+def sample_preview(sample: Sample) -> list[int]:
+    """Return image ids that stand for the sample: the same number of each class, at most 24 in all."""
+    classes = np.unique(sample.labels)
+    each = max(1, SAMPLE_IMAGES // max(len(classes), 1))
+    firsts = [sample.image_ids[sample.labels == label][:each] for label in classes[:SAMPLE_IMAGES]]
+    return [int(image_id) for image_id in np.concatenate(firsts)] if firsts else []
+
+
+def preview(view: View, rows: Sequence[ImageRow], urls: Urls) -> list[Component]:
+    """Return the thumbnails of the Dataset View."""
+    return [thumbnail_button(view, row, urls, "preview") for row in rows]
+
+
+def notes(lines: Sequence[str]) -> list[Component]:
+    """Return the notes on images that were left out, folded."""
+    if not lines:
+        return []
+    count = f"{len(lines):,} note" + ("s" if len(lines) > 1 else "")
+    return [
+        html.Details(
+            [
+                html.Summary(f"{count} on images left out"),
+                html.Ul([html.Li(line) for line in lines[:200]]),
+            ],
+            className="ce-notes",
+        )
+    ]
+
+
+def _options(dataset: Dataset) -> list[dict[str, object]]:
+    counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
+    colours = class_colours(len(dataset.class_names))
+    return [
+        {
+            "value": label,
+            "label": html.Span(
+                [
+                    html.Span(className="ce-swatch", style={"backgroundColor": colours[label]}),
+                    html.Span(name, className="ce-class-name", title=name),
+                    html.Span(f"{counts[label]:,}", className="ce-count"),
+                ],
+                className="ce-class",
+            ),
+        }
+        for label, name in enumerate(dataset.class_names)
+    ]
+
+
+def _filter(classes: int) -> Component:
+    return dbc.Input(
+        id=ids.CLASS_FILTER,
+        type="search",
+        placeholder=f"Find one of {classes:,} classes",
+        size="sm",
+        className="ce-input" if classes >= FILTER_FROM_CLASSES else "d-none",
+    )
+
+
+def _number(component_id: str, label: str, value: int | None, placeholder: str, least: int) -> Component:
+    return html.Label(
+        [
+            html.Span(label, className="ce-label"),
+            dbc.Input(
+                id=component_id,
+                type="number",
+                min=least,
+                step=1,
+                value=value,
+                placeholder=placeholder,
+                size="sm",
+                className="ce-input",
+            ),
+        ],
+        className="ce-field ce-stacked",
+    )

@@ -1,0 +1,88 @@
+"""What the views show, in plain words: the guide, and the help beside each view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dash import html
+from dash.development.base_component import Component
+
+
+@dataclass(frozen=True)
+class ViewHelp:
+    """The help of one view: what it shows, how it is computed, and what can be done in it."""
+
+    title: str
+    shows: str
+    formula: str
+    use: str
+
+
+VIEW_HELP: dict[str, ViewHelp] = {
+    "scatterplot": ViewHelp(
+        "Scatterplot View",
+        "Each point is an image. Images whose channels respond alike in this layer lie close together.",
+        "The activation summary S (images × channels), projected to two dimensions. "
+        "PCA is shown at once, UMAP, t-SNE or MDS when it is ready.",
+        "Draw a lasso or a box, or click a point, to mark images in every view. "
+        "Distances between far-away groups say little in UMAP and t-SNE.",
+    ),
+    "jaccard": ViewHelp(
+        "Jaccard Similarity View",
+        "How much the most active channels of two images (or, on average, of two classes) overlap.",
+        "J(A, B) = |A ∩ B| / |A ∪ B|, where A and B are the active sets: "
+        "the ⌈active share · C⌉ most active channels of each image.",
+        "Click a cell to mark both images, or all images of both classes. The tree joins the classes by "
+        "average linkage on 1 − J; click a node to mark its classes.",
+    ),
+    "heatmap": ViewHelp(
+        "Heatmap View",
+        "Rows are channels, columns are images grouped by class; the colour is the normalised activation.",
+        "Rows are sorted by the chosen statistic: variance over images; pairwise = Σ |μc − μd| over class "
+        "pairs; count = Σ of the differences of active frequencies; edge weight = norm of the kernel.",
+        "Click a cell to open its channel: the scatterplots take its colours, and the inspector shows its "
+        "distribution. Marked images come first.",
+    ),
+}
+
+KEYS: tuple[tuple[str, str], ...] = (
+    ("Esc", "clear what is marked"),
+    ("Ctrl Z", "undo the last marking"),
+    ("/", "find a layer"),
+    ("?", "open or close this help"),
+)
+
+
+def view_help(view: str) -> list[Component]:
+    """Return the content of a view's help popover."""
+    text = VIEW_HELP[view]
+    return [
+        html.H3(text.title, className="ce-help-title"),
+        html.P(text.shows),
+        html.P(text.formula, className="ce-formula"),
+        html.P(text.use),
+    ]
+
+
+def guide() -> list[Component]:
+    """Return the content of the help panel."""
+    return [
+        html.P(
+            "ChannelExplorer reduces an image's activation map of each channel to one number (the summary) "
+            "and shows a layer's numbers in three linked views. Nothing is computed before you ask for it."
+        ),
+        html.Ol([
+            html.Li("Choose classes and images in the Dataset View, then press Apply."),
+            html.Li("Choose a layer in Layers. The bar is the leave-one-out kNN accuracy: how far the classes "
+                    "are apart in that layer."),
+            html.Li("Mark images, a pair, a class or a channel in any view. All open panels follow."),
+            html.Li("Share copies a link that restores exactly what you see."),
+        ]),
+        *[html.Section(view_help(view), className="ce-guide-section") for view in VIEW_HELP],
+        html.H3("Keys", className="ce-help-title"),
+        html.Dl([
+            item
+            for key, what in KEYS
+            for item in (html.Dt(html.Kbd(key)), html.Dd(what))
+        ], className="ce-keys"),
+    ]

@@ -1,0 +1,88 @@
+"""Layers: the depth profile, as a list of buttons that open panels."""
+
+from __future__ import annotations
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from channelexplorer_dash import ids
+from channelexplorer_dash.layouts.controls import segmented
+from channelexplorer_dash.layouts.text import shape_text
+from channelexplorer_dash.results import LayerFigure, Profile
+from channelexplorer_dash.selection import Granularity
+
+GRANULARITIES = (("stage", "Stages"), ("block", "Blocks"), ("leaf", "Leaves"))
+
+
+def layers_view(granularity: Granularity, poll_milliseconds: int) -> Component:
+    """Return the empty Layers view; :func:`profile_rows` fills it as soon as the model is described."""
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H2("Layers"),
+                    segmented(ids.GRANULARITY, "", GRANULARITIES, granularity),
+                ],
+                className="ce-section-head",
+            ),
+            dbc.Input(
+                id=ids.LAYER_FILTER,
+                type="search",
+                placeholder="Find a layer  ( / )",
+                size="sm",
+                className="ce-input",
+            ),
+            html.Div(id=ids.PROFILE_STATUS, className="ce-profile-status", role="status"),
+            html.Div(waiting("Reading the model …"), id=ids.PROFILE, className="ce-profile"),
+            dcc.Interval(id=ids.PROFILE_TICK, interval=poll_milliseconds),
+        ],
+        className="ce-section ce-layers",
+        **{"aria-label": "Layers"},
+    )
+
+
+def profile_rows(profile: Profile) -> list[Component]:
+    """Return one button per layer, in execution order: name, channels, bar and accuracy."""
+    return [_row(row, profile.chance) for row in profile.rows]
+
+
+def profile_status(profile: Profile) -> list[Component]:
+    """Return the line above the profile: what the bars are, or how far they are computed."""
+    known = sum(row.accuracy is not None for row in profile.rows)
+    if profile.job is None and known == len(profile.rows):
+        return [
+            html.Span(f"kNN accuracy, k = {profile.neighbours}"),
+            html.Span(f"chance {profile.chance:.2f}", className="ce-count"),
+        ]
+    label = profile.job.label if profile.job else "Waiting"
+    return [html.Span(f"{label} …"), html.Span(f"{known} of {len(profile.rows)}", className="ce-count")]
+
+
+def waiting(text: str) -> Component:
+    """Return a line that says what is being waited for."""
+    return html.Div([html.Span(className="ce-spinner"), html.Span(text)], className="ce-waiting", role="status")
+
+
+def _row(row: LayerFigure, chance: float) -> Component:
+    layer, accuracy = row.layer, row.accuracy
+    number = "–" if accuracy is None else f"{accuracy:.2f}"
+    facts = f"{layer.name}: {layer.kind}, {shape_text(layer)}"
+    said = "accuracy not known yet" if accuracy is None else f"kNN accuracy {accuracy:.3f}, chance {chance:.3f}"
+    warned = f"; {row.non_finite:,} values were not finite" if row.non_finite else ""
+    return html.Button(
+        [
+            html.Span([html.Span(layer.name, className="ce-layer-path")], className="ce-layer-name"),
+            html.Span(f"{layer.channels:,}", className="ce-layer-channels"),
+            html.Span(
+                html.Span(className="ce-bar-fill", style={"width": f"{100 * (accuracy or 0.0):.1f}%"}),
+                className="ce-bar" + (" is-unknown" if accuracy is None else ""),
+            ),
+            html.Span(number, className="ce-layer-figure" + (" has-warning" if row.non_finite else "")),
+        ],
+        id=ids.part("layers", "row", layer.name),
+        className="ce-layer",
+        title=f"{facts}\n{said}{warned}",
+        type="button",
+        **{"aria-pressed": "false", "aria-label": f"{facts}; {said}{warned}. Opens a panel."},
+    )

@@ -1,0 +1,50 @@
+"""The shell: what stays while the page is built anew from the URL."""
+
+from __future__ import annotations
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from channelexplorer_dash import ids
+from channelexplorer_dash.layouts.guide import guide
+
+
+def shell() -> Component:
+    """Return ``app.layout``: the address, the theme, the page and the notice.
+
+    ``ROUTE`` stands between the address and the page: the script fills it only where the address
+    was changed by something else than the page itself, so that keeping the address up to date does
+    not build the page again.
+    """
+    return html.Div(
+        [
+            dcc.Location(id=ids.URL, refresh=False),
+            dcc.Store(id=ids.POPPED),
+            dcc.Store(id=ids.ROUTE),
+            dcc.Store(id=ids.THEME, storage_type="local"),
+            dcc.Store(id=ids.KEYS),
+            dcc.Store(id=ids.URL_WRITTEN),
+            dcc.Store(id=ids.MARKS_DRAWN),
+            dcc.Download(id=ids.DOWNLOAD),
+            html.Div(_loading(), id=ids.PAGE, className="ce-page"),
+            html.Div(id=ids.NOTICE, className="ce-notices", role="status", **{"aria-live": "polite"}),
+            dbc.Offcanvas(
+                guide(),
+                id=ids.HELP_PANEL,
+                title="How to read this page",
+                placement="end",
+                is_open=False,
+                className="ce-guide",
+            ),
+        ],
+        className="ce-shell",
+    )
+
+
+def _loading() -> Component:
+    return html.Div(
+        [html.Div(className="ce-spinner"), html.P("Opening ChannelExplorer …")],
+        className="ce-splash",
+        role="status",
+    )
