@@ -1,23 +1,24 @@
-"""What the training scripts share: a short training run, its accuracy, and the record beside the checkpoint."""
+"""What the training scripts share: one training run, its accuracy and the record beside the checkpoint."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
+from channelexplorer_dash.datasets.registry import open_dataset
 from safetensors.torch import save_file
+from torch.nn import functional
 
-from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.datasets.base import IMAGE_ID, Dataset
 from channelexplorer_dash.models.build import build
+from channelexplorer_dash.settings import load_settings
 from channelexplorer_dash.specs import ModelSpec
 
 DEMO = Path(__file__).resolve().parents[1] / "channelexplorer_dash" / "demo"
@@ -113,6 +114,7 @@ def save(module: torch.nn.Module, file: Path) -> None:
     }
     unfinished = file.with_name(f".{file.name}.part")
     save_file(weights, unfinished)
+    unfinished.chmod(0o644)  # safetensors makes its files private
     unfinished.replace(file)
 
 
@@ -127,17 +129,40 @@ def accuracy(spec: ModelSpec, examples: Examples) -> float:
     return hits / len(examples)
 
 
-def write_record(
-    file: Path, spec: ModelSpec, recipe: Recipe, *, data: Mapping[str, Any], accuracy: Mapping[str, Any]
-) -> None:
-    """Write what a reader wants to know of a checkpoint as JSON beside it."""
-    checkpoint = file.with_suffix(".safetensors")
+def run(settings_file: Path, name: str, recipe: Recipe, into: Path = DEMO) -> dict[str, float]:
+    """Train the first model of a settings file on its first dataset's ``train`` split; write both files.
+
+    Parameters
+    ----------
+    settings_file
+        Names the architecture, the preprocessing and the data, so that the checkpoint fits where it is used.
+    name
+        Name of the checkpoint and of the record beside it, without their endings.
+
+    Returns
+    -------
+    The accuracy of the checkpoint, as saved, on each split: also printed and part of the record.
+    """
+    torch.set_num_threads(1)
+    settings = load_settings([settings_file], environment=False)
+    checkpoint = into / f"{name}.safetensors"
+    spec = settings.models[0].model_copy(update={"weights": str(checkpoint)})
+    dataset = open_dataset(settings.datasets[0], max_pixels=settings.max_image_pixels)
+    splits = {
+        split: read(dataset, spec, dataset.table.filter(split=split)[IMAGE_ID]) for split in ("train", "test")
+    }
+    save(train(spec, splits["train"], recipe), checkpoint)
+    found = {split: round(accuracy(spec, examples), 4) for split, examples in splits.items()}
     record = {
         "architecture": spec.source,
         "options": spec.options,
         "preprocessing": spec.preprocessing,
-        "accuracy": dict(accuracy),
-        "data": dict(data),
+        "accuracy": found,
+        "data": {
+            "name": settings.datasets[0].title,
+            "licence": settings.datasets[0].licence,
+            "images": {split: len(examples) for split, examples in splits.items()},
+        },
         "training": {"optimiser": "AdamW, one-cycle schedule", **asdict(recipe)},
         "checkpoint": {
             "file": checkpoint.name,
@@ -145,10 +170,12 @@ def write_record(
             "dtype": "float16",
             "licence": "MIT",
         },
-        "script": f"python -m scripts.train_{checkpoint.stem.split('_')[0]}",
-        "versions": {name: version(name) for name in ("torch", "timm")},
+        "script": f"python -m scripts.train_{name.split('_')[0]}",
+        "versions": {package: version(package) for package in ("torch", "timm")},
     }
-    file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    checkpoint.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    print(", ".join(f"{split} {share:.2%}" for split, share in found.items()))
+    return found
 
 
 def _augment(images: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
