@@ -1,0 +1,110 @@
+"""What colours the points of a scatterplot: a category or a number for every image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from channelexplorer_dash.figures import theme
+from channelexplorer_dash.results import IntArray, Sample
+
+NOT_KNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """One line of the legend: what a colour stands for, and how many images have it."""
+
+    name: str
+    colour: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """One value per image, either a category or a number.
+
+    Attributes
+    ----------
+    title
+        What the colours show.
+    codes
+        int64 (n,): index into ``names`` and ``colours``, -1 where it is not known; None for numbers.
+    names, colours
+        Of the categories; colours as ``#rrggbb``.
+    values
+        float64 (n,), NaN where it is not known; None for categories.
+    """
+
+    title: str
+    codes: IntArray | None = None
+    names: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    values: npt.NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        coded = self.codes if self.codes is not None else self.values
+        return 0 if coded is None else len(coded)
+
+    @property
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """Categories that occur, in order, and at last the images of which it is not known; () for numbers."""
+        if self.codes is None:
+            return ()
+        counts = np.bincount(self.codes + 1, minlength=len(self.names) + 1)
+        entries = [
+            LegendEntry(name, colour, int(count))
+            for name, colour, count in zip(self.names, self.colours, counts[1:], strict=True)
+            if count
+        ]
+        if counts[0]:
+            entries.append(LegendEntry(NOT_KNOWN, theme.UNKNOWN, int(counts[0])))
+        return tuple(entries)
+
+
+def by_class(sample: Sample) -> Colouring:
+    """Colour by the label. A class has the same colour whatever the sample."""
+    colours = theme.class_colours(len(sample.class_names))
+    return Colouring("class", sample.labels.astype(np.int64), sample.class_names, colours)
+
+
+def by_prediction(sample: Sample, predictions: IntArray, names: Sequence[str]) -> Colouring:
+    """Colour by the model's answer.
+
+    Parameters
+    ----------
+    predictions
+        int64 (n,) aligned with ``sample``: index of the largest output, -1 where it is not known.
+    names
+        Names of the outputs. Where they are the dataset's classes, the colours are the classes' too;
+        otherwise the answers that occur are coloured, the most frequent first.
+    """
+    if tuple(names) == sample.class_names:
+        return Colouring("prediction", predictions, sample.class_names, theme.class_colours(len(names)))
+    return by_category("prediction", [names[p] if 0 <= p < len(names) else None for p in predictions.tolist()])
+
+
+def by_correctness(sample: Sample, predictions: IntArray) -> Colouring:
+    """Colour by whether the model's answer is the label; ``predictions`` as in :func:`by_prediction`."""
+    codes = np.where(predictions < 0, -1, np.where(predictions == sample.labels, 0, 1)).astype(np.int64)
+    return Colouring("correctness", codes, ("correct", "wrong"), (theme.CORRECT, theme.WRONG))
+
+
+def by_category(title: str, values: Sequence[str | None]) -> Colouring:
+    """Colour by a column of words (n values, None where not known), the most frequent first."""
+    known = [value for value in values if value is not None]
+    names, counts = np.unique(np.array(known, dtype=np.str_), return_counts=True)
+    ordered = tuple(str(name) for name in names[np.argsort(-counts, kind="stable")])
+    index: dict[str | None, int] = {name: i for i, name in enumerate(ordered)}
+    codes = np.array([index.get(value, -1) for value in values], dtype=np.int64)
+    return Colouring(title, codes, ordered, theme.class_colours(len(ordered)))
+
+
+def by_number(title: str, values: npt.NDArray[Any]) -> Colouring:
+    """Colour by a number: a column, or one channel's activation; what is not finite counts as not known."""
+    numbers = values.astype(np.float64)
+    return Colouring(title, values=np.where(np.isfinite(numbers), numbers, np.nan))

@@ -1,0 +1,107 @@
+"""The class hierarchy as a horizontal tree, its root at the left and its classes at the right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from channelexplorer_dash.figures import matrix, theme
+from channelexplorer_dash.results import ClassJaccard
+
+MOST_NAMED = 40
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A node of the tree: its members (labels, top to bottom), height, position and the nodes below it."""
+
+    members: tuple[int, ...]
+    height: float
+    position: float
+    below: tuple[int, ...] = ()
+
+
+def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
+    """Draw the average linkage of the classes on 1 - mean Jaccard similarity.
+
+    The leaves are in the order of the matrix where that order keeps every branch together (as the
+    order by hierarchy does); otherwise in the order of the tree itself.
+    """
+    nodes = _nodes(answer)
+    leaves = [n for n in nodes if not n.below]
+    inner = [n for n in nodes if n.below]
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for node in inner:
+        first, second = (nodes[i] for i in node.below)
+        x += [first.height, node.height, node.height, second.height, None]
+        y += [first.position, first.position, second.position, second.position, None]
+    colours = theme.class_colours(len(answer.class_names))
+    lines = {
+        "type": "scatter", "name": "branches", "mode": "lines", "x": x, "y": y,
+        "line": {"color": theme.LINE, "width": 1.3}, "hoverinfo": "skip",
+    }  # fmt: skip
+    joints = {
+        "type": "scatter", "name": "nodes", "mode": "markers", "hoverinfo": "none",
+        "x": [n.height for n in inner], "y": [n.position for n in inner],
+        "customdata": [list(n.members) for n in inner],
+        "marker": {"size": 7 if len(leaves) <= 60 else 5, "color": theme.TEXT, "line": {"width": 0}},
+    }  # fmt: skip
+    ends = {
+        "type": "scatter", "name": "leaves", "mode": "markers", "hoverinfo": "none",
+        "x": [0.0 for _ in leaves], "y": [n.position for n in leaves],
+        "customdata": [list(n.members) for n in leaves],
+        "marker": {
+            "size": 8 if len(leaves) <= 60 else 4,
+            "color": [colours[n.members[0]] for n in leaves],
+            "line": {"width": 0.6, "color": theme.OUTLINE},
+        },
+        "cliponaxis": False,
+    }  # fmt: skip
+    ordered = sorted(leaves, key=lambda n: n.position)
+    named = len(ordered) <= MOST_NAMED
+    highest = max((n.height for n in inner), default=1.0) or 1.0
+    names = [matrix.shorten(answer.class_names[n.members[0]], 18) for n in ordered]
+    alt = (
+        f"Hierarchy of {len(leaves):,} classes in layer {answer.layer.name}, "
+        "by average linkage on one minus the mean Jaccard similarity."
+    )
+    return go.Figure(
+        data=[lines, joints, ends],
+        layout=theme.layout(
+            "hierarchy",
+            alt,
+            meta={"leaves": [n.members[0] for n in ordered]},
+            dragmode="pan",
+            uirevision=f"{answer.layer.name}:{len(leaves)}",
+            xaxis=theme.bare_axis(
+                range=[highest * 1.06, -highest * 0.02], fixedrange=True, showticklabels=True, nticks=5,
+                showgrid=True, gridcolor=theme.GRID, tickfont={"size": theme.SMALL},
+                title={"text": "1 − similarity", "font": {"size": theme.SMALL}, "standoff": 2}, automargin=True,
+            ),
+            yaxis=theme.bare_axis(
+                range=[len(leaves) - 0.5, -0.5], side="right", showticklabels=named, tickmode="array",
+                tickvals=[n.position for n in ordered] if named else [], ticktext=names if named else [],
+                tickfont={"size": theme.SMALL}, automargin=True, ticklabelstandoff=6,
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _nodes(answer: ClassJaccard) -> list[_Node]:
+    """Place the tree: leaves first, then the inner nodes in the linkage's order (node K+i is row i)."""
+    labels = [int(label) for label in answer.leaves]
+    members: list[tuple[int, ...]] = [(label,) for label in labels]
+    for row in answer.linkage:
+        members.append(members[int(row[0])] + members[int(row[1])])
+    shown = {int(label): i for i, label in enumerate(answer.classes)}
+    together = all(max(at) - min(at) == len(at) - 1 for at in ([shown[m] for m in group] for group in members))
+    position = shown if together else {label: i for i, label in enumerate(members[-1])}
+    nodes = [_Node((label,), 0.0, float(position[label])) for label in labels]
+    for row, group in zip(answer.linkage, members[len(labels) :], strict=True):
+        below = (int(row[0]), int(row[1]))
+        middle = float(np.mean([nodes[i].position for i in below]))
+        nodes.append(_Node(tuple(sorted(group, key=position.__getitem__)), float(row[2]), middle, below))
+    return nodes

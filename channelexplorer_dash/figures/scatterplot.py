@@ -1,0 +1,130 @@
+"""The Scatterplot View: every image a point, in one trace."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from channelexplorer_dash.errors import ChannelExplorerError
+from channelexplorer_dash.figures import theme
+from channelexplorer_dash.figures.binary import LEVELS, robust_scale, smallest_unsigned
+from channelexplorer_dash.figures.colouring import Colouring
+from channelexplorer_dash.results import Scatter
+
+METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE", "mds": "MDS"}
+
+
+def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 3000) -> go.Figure:
+    """Draw the images of a layer in two dimensions.
+
+    Parameters
+    ----------
+    scatter
+        Positions, ``xy`` (n, 2).
+    colouring
+        One category or number for each of the n images.
+    webgl_from
+        Points from which WebGL draws them.
+
+    Raises
+    ------
+    ChannelExplorerError
+        If ``colouring`` is of another number of images.
+    """
+    points = len(scatter.xy)
+    if len(colouring) != points:
+        raise ChannelExplorerError(
+            f"The colours are of {len(colouring):,} images and the positions of {points:,}. Reload the page."
+        )
+    size = _size(points)
+    trace = {
+        "type": "scattergl" if points >= webgl_from else "scatter",
+        "name": "points",
+        "mode": "markers",
+        "x": np.ascontiguousarray(scatter.xy[:, 0], dtype=np.float32),
+        "y": np.ascontiguousarray(scatter.xy[:, 1], dtype=np.float32),
+        "customdata": smallest_unsigned(scatter.sample.image_ids),
+        "hoverinfo": "none",
+        "marker": _marker(colouring, points),
+        "selected": {"marker": {"opacity": 1.0, "size": size * 1.3}},
+        "unselected": {"marker": {"opacity": 0.12}},
+    }
+    method = METHODS.get(scatter.method, scatter.method)
+    alt = (
+        f"Scatterplot of {points:,} images by {method} of their activations in layer {scatter.layer.name}, "
+        f"coloured by {colouring.title}."
+    )
+    ids = scatter.sample.image_ids
+    geometry = f"{scatter.layer.name}:{scatter.method}:{points}:{int(ids.sum())}"
+    return go.Figure(
+        data=[trace],
+        layout=theme.layout(
+            "scatterplot",
+            alt,
+            meta={"method": scatter.method},
+            dragmode="lasso",
+            uirevision=geometry,
+            selectionrevision=geometry,
+            xaxis=theme.bare_axis(),
+            yaxis=theme.bare_axis(scaleanchor="x", scaleratio=1),
+        ),
+    )
+
+
+def marker_patch(colouring: Colouring, points: int) -> dict[str, Any]:
+    """Return ``data[0].marker`` as JSON-able values, to recolour a figure that is already on the page."""
+    return {**_marker(colouring, points), "color": _typed(_marker(colouring, points)["color"])}
+
+
+def _size(points: int) -> float:
+    return float(np.clip(9.5 - 1.5 * np.log10(max(points, 1) / 30), 2.5, 9.0))
+
+
+def _marker(colouring: Colouring, points: int) -> dict[str, Any]:
+    # Many outlines of small points swallow their colour, and cost WebGL a second pass.
+    outline = 0.6 if points <= 5000 else 0.0
+    common = {
+        "size": _size(points),
+        "opacity": 0.85 if points <= 20_000 else 0.6,
+        "line": {"width": outline, "color": theme.OUTLINE},
+    }
+    if colouring.codes is not None:
+        # Code 0 is what is not known, so that the codes stay unsigned.
+        colours = (theme.UNKNOWN, *colouring.colours)
+        used, codes = np.unique(colouring.codes + 1, return_inverse=True)
+        return common | {
+            "color": smallest_unsigned(codes),
+            "cmin": -0.5,
+            "cmax": len(used) - 0.5,
+            "colorscale": theme.steps([colours[i] for i in used]),
+            "showscale": False,
+        }
+    values = colouring.values if colouring.values is not None else np.zeros(points)
+    scale = robust_scale(values)
+    missing = ~np.isfinite(values)
+    levels = scale.quantise(values)
+    colours_of = theme.POINTS
+    if missing.any():
+        levels = np.where(missing, 0, np.maximum(levels, 1)).astype(np.uint8)
+        edge = 0.5 / LEVELS
+        ramp = [(max(edge, at), colour) for at, colour in theme.POINTS]
+        colours_of = [(0.0, theme.UNKNOWN), (edge, theme.UNKNOWN), *ramp]
+    ticks, text = scale.ticks()
+    return common | {
+        "color": levels,
+        "cmin": 0,
+        "cmax": LEVELS,
+        "colorscale": colours_of,
+        "showscale": True,
+        "colorbar": theme.colour_bar(ticks, text, colouring.title),
+    }
+
+
+def _typed(array: npt.NDArray[Any]) -> dict[str, str]:
+    """Write an array as Plotly's typed array specification."""
+    kind = array.dtype.str.lstrip("|<")
+    return {"dtype": kind, "bdata": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")}
