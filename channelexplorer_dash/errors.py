@@ -60,5 +60,7 @@ def unknown_name(what: str, name: str, known: list[str]) -> UnknownNameError:
     import difflib
 
     near = difflib.get_close_matches(name, known, n=3)
-    hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known: {', '.join(known[:12])}."
+    hint = (
+        f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known: {', '.join(known[:12])}."
+    )
     return UnknownNameError(f"There is no {what} {name[:80]!r}. {hint}")

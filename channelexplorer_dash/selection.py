@@ -205,18 +205,26 @@ class Selection:
                 model=single.get("model", model),
                 dataset=single.get("dataset", dataset),
                 classes=decode_indices(single["classes"]) if "classes" in single else None,
-                **_read(single, {"per_class": int, "seed": int, "top_fraction": float},
-                        ("summary", "normalisation")),
+                **_read(
+                    single,
+                    {"per_class": int, "seed": int, "top_fraction": float},
+                    ("summary", "normalisation"),
+                ),
             )
             return cls(
                 view=view,
                 layers=tuple(dict.fromkeys(values.get("layer", []))),
                 marks=_read_marks(single),
-                **_read(single, {},
-                        ("granularity", "colour_by", "projection", "jaccard", "order", "sorting")),
+                **_read(
+                    single, {}, ("granularity", "colour_by", "projection", "jaccard", "order", "sorting")
+                ),
             )
         except (ValueError, OverflowError) as error:
             raise SelectionError("The link holds a value that cannot be read as a number.") from error
+
+    def with_model(self, model: str) -> Selection:
+        """Return the selection with a model filled in, all else as it is."""
+        return replace(self, view=replace(self.view, model=model))
 
     def with_view(self, **changes: Any) -> Selection:
         """Return the selection with a changed view.

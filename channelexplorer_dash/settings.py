@@ -28,7 +28,9 @@ class Settings(BaseSettings):
     store: Path = Field(default=Path(".channelexplorer"), description="folder of everything computed")
 
     host: str = Field(default="127.0.0.1", description="address that `serve` listens on")
-    port: int = Field(default=8050, ge=0, le=65535, description="port that `serve` listens on; 0 takes a free one")
+    port: int = Field(
+        default=8050, ge=0, le=65535, description="port that `serve` listens on; 0 takes a free one"
+    )
 
     engine: Literal["embedded", "inline"] | str = Field(
         default="embedded",
@@ -47,17 +49,26 @@ class Settings(BaseSettings):
         description="summaries computed together in one pass",
     )
     patience_seconds: float = Field(
-        default=0.3, ge=0, le=5, description="how long a request waits for a quick job before it answers 'pending'"
+        default=0.3,
+        ge=0,
+        le=5,
+        description="how long a request waits for a quick job before it answers 'pending'",
     )
-    poll_milliseconds: int = Field(default=700, ge=100, description="how often the page asks for a job's progress")
+    poll_milliseconds: int = Field(
+        default=700, ge=100, description="how often the page asks for a job's progress"
+    )
 
     knn_neighbours: int = Field(default=5, ge=1, description="k of the depth profile's kNN accuracy")
-    jaccard_images: int = Field(default=300, ge=2, le=2000, description="images of the image × image Jaccard view")
+    jaccard_images: int = Field(
+        default=300, ge=2, le=2000, description="images of the image × image Jaccard view"
+    )
     heatmap_images: int = Field(default=300, ge=2, le=5000, description="images of the heatmap")
     heatmap_channels: int = Field(default=256, ge=1, le=4096, description="channels of the heatmap")
     gallery_images: int = Field(default=60, ge=1, le=1000, description="images shown in the inspector")
     webgl_points: int = Field(default=3000, ge=0, description="points from which the scatterplot uses WebGL")
-    max_image_pixels: int = Field(default=64_000_000, ge=1, description="larger images are reported and left out")
+    max_image_pixels: int = Field(
+        default=64_000_000, ge=1, description="larger images are reported and left out"
+    )
 
     @field_validator("store")
     @classmethod
@@ -130,7 +141,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise SettingsError(f"There is no settings file {file}. Check the path given with --config.") from error
+        raise SettingsError(
+            f"There is no settings file {file}. Check the path given with --config."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"The settings file {file} cannot be read: {error}.") from error
     base = file.resolve().parent

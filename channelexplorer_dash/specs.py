@@ -6,12 +6,18 @@ The web processes and the engine's tasks exchange specs, and build the real thin
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$"
+
+
+def name_of(text: str) -> str:
+    """Return the name that is nearest to a text, such as a folder's or a class's name."""
+    return re.sub(r"[^A-Za-z0-9._ -]+", "-", text).lstrip("._ -")[:64] or "unnamed"
 
 
 class _Spec(BaseModel):

@@ -1,0 +1,311 @@
+"""From published results to the records that the views draw: what is shown, in which order, out of how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from channelexplorer_dash.core.active import active_sets
+from channelexplorer_dash.core.channels import order as channel_order
+from channelexplorer_dash.core.channels import sorting_statistic
+from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order
+from channelexplorer_dash.core.jaccard import image_jaccard
+from channelexplorer_dash.core.normalise import Scaling, apply_scaling
+from channelexplorer_dash.core.sampling import stratified
+from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
+from channelexplorer_dash.errors import UnknownNameError
+from channelexplorer_dash.models.description import Layer
+from channelexplorer_dash.results import (
+    Answer,
+    ChannelDetail,
+    ClassJaccard,
+    FloatArray,
+    Heatmap,
+    ImageJaccard,
+    ImageRow,
+    IntArray,
+    PairDetail,
+    Pending,
+    Ready,
+    Sample,
+    Scatter,
+)
+from channelexplorer_dash.selection import (
+    ChannelMark,
+    JaccardMode,
+    JaccardOrder,
+    Marks,
+    PairMark,
+    Projection,
+    Sorting,
+    View,
+)
+from channelexplorer_dash.store import Kind, digest
+
+if TYPE_CHECKING:
+    from channelexplorer_dash.explorer.layerwork import LayerWork
+
+VIEWS = ("scatterplot", "jaccard", "heatmap")
+"""The three views of a panel."""
+TOP_IMAGES = 12
+"""Most activating images of a channel that are shown."""
+MARKED_SHARE = 2 / 3
+"""Share of the heatmap's columns that marked images may take: the rest shows what they differ from."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A layer whose S is there, and the readable images of the view."""
+
+    view: View
+    description: str
+    layer: Layer
+    summary: str
+    sample: Sample
+
+
+@dataclass(frozen=True)
+class ColourValues:
+    """What images are coloured by: numbers, or the positions of names (-1: not known).
+
+    ``values`` is float64 (n,) without ``names``, int64 (n,) with them.
+    """
+
+    values: npt.NDArray[Any]
+    names: tuple[str, ...] | None
+
+
+def scatter(work: LayerWork, prepared: Prepared, projection: Projection) -> Answer[Scatter]:
+    """Return the wanted positions, or PCA's while they are computed."""
+    layer = prepared.layer
+    wanted = work.project(prepared.view, layer, prepared.summary, projection, patience=0)
+    shown, method, note = wanted, projection, ""
+    if isinstance(wanted, Pending):
+        shown, method = work.project(prepared.view, layer, prepared.summary, "pca"), "pca"
+        note = f"{wanted.job.label} …"
+    if isinstance(shown, Pending):
+        return shown
+    xy = np.asarray(work.store.array(Kind.ARRAY, shown.value))
+    return Ready(Scatter(prepared.sample, xy, method, layer, note), shown.key)
+
+
+def jaccard(
+    work: LayerWork, prepared: Prepared, mode: JaccardMode, order: JaccardOrder
+) -> Answer[ImageJaccard | ClassJaccard]:
+    """Return similarities of images where they are few, of classes otherwise, or what was asked for."""
+    view, layer, sample = prepared.view, prepared.layer, prepared.sample
+    asked = work.derive("class_jaccard", view, layer, prepared.summary, top_fraction=view.top_fraction)
+    if isinstance(asked, Pending):
+        return asked
+    similarity = np.asarray(work.store.array(Kind.ARRAY, asked.value))
+    leaves, counts = np.unique(sample.labels, return_counts=True)
+    linkage = class_linkage(similarity)
+    shown = leaf_order(linkage, len(leaves)) if order == "hierarchy" else np.arange(len(leaves))
+    key = digest([asked.key, mode, order])
+    limit = work.settings.jaccard_images
+    if mode == "classes" or (mode == "auto" and len(sample.labels) > limit):
+        square = similarity[np.ix_(shown, shown)]
+        classes = ClassJaccard(
+            leaves[shown], counts[shown], square, linkage, leaves, sample.class_names, layer
+        )
+        return Ready(classes, key)
+    drawn = stratified(sample.labels, limit, view.seed)
+    rank = np.empty(len(leaves), np.int64)
+    rank[shown] = np.arange(len(leaves))
+    # Stable: within a class the images keep their order.
+    drawn = drawn[np.argsort(rank[np.searchsorted(leaves, sample.labels[drawn])], kind="stable")]
+    part = _part(sample, drawn)
+    sets = _active(work, prepared, part.image_ids)
+    if isinstance(sets, Pending):
+        return sets
+    return Ready(ImageJaccard(part, image_jaccard(sets), len(sample.labels), layer), key)
+
+
+def heatmap(work: LayerWork, prepared: Prepared, sorting: Sorting, marks: Marks) -> Answer[Heatmap]:
+    """Return the channels that lead the sorting × marked images first, then a stratified draw of the others."""
+    view, layer, sample = prepared.view, prepared.layer, prepared.sample
+    sums = work.sums(view, layer, prepared.summary)
+    if isinstance(sums, Pending):
+        return sums
+    norms: npt.NDArray[np.float64] | None = None
+    if sorting == "edge_weight":
+        asked = work.kernel_norms(view, prepared.description, layer)
+        if isinstance(asked, Pending):
+            return asked
+        found = np.asarray(work.store.array(Kind.ARRAY, asked.value))
+        norms = found if len(found) else None
+    statistic = sorting_statistic(sums.value, sorting, norms)
+    channels = channel_order(statistic, sorting)[: work.settings.heatmap_channels]
+    marked, others = _columns(sample, marks, work.settings.heatmap_images, view.seed)
+    shown = _part(sample, np.concatenate([marked, others]))
+    values = _normalised(work, prepared, shown.image_ids)
+    if isinstance(values, Pending):
+        return values
+    shared = np.zeros(0, np.int64)
+    if marks.pair is not None and marks.pair.layer == layer.name:
+        detail = pair(work, prepared, marks.pair)
+        if isinstance(detail, Ready):
+            shared = detail.value.shared
+    result = Heatmap(
+        sample=shown,
+        channels=channels,
+        values=np.ascontiguousarray(values[:, channels].T),
+        statistic=statistic[channels],
+        sorting=sorting,
+        marked=len(marked),
+        of_channels=layer.channels,
+        of_images=len(sample.labels),
+        layer=layer,
+        shared=shared,
+    )
+    return Ready(result, digest([sums.key, sorting, marks.to_json()]))
+
+
+def pair(work: LayerWork, prepared: Prepared, mark: PairMark) -> Answer[PairDetail]:
+    """Return which channels two images share."""
+    known = set(prepared.sample.image_ids.tolist())
+    for image_id in (mark.first, mark.second):
+        if image_id not in known:
+            raise UnknownNameError(
+                f"The image {image_id} is not among those shown. Clear the selection with Esc."
+            )
+    sets = _active(work, prepared, np.asarray([mark.first, mark.second]))
+    if isinstance(sets, Pending):
+        return sets
+    first, second = sets
+    both, either = int((first & second).sum()), int((first | second).sum())
+    detail = PairDetail(
+        layer=prepared.layer,
+        first=mark.first,
+        second=mark.second,
+        similarity=both / either if either else 1.0,
+        shared=np.flatnonzero(first & second),
+        only_first=np.flatnonzero(first & ~second),
+        only_second=np.flatnonzero(second & ~first),
+    )
+    return Ready(detail, digest([prepared.summary, prepared.view.to_json(), mark.first, mark.second]))
+
+
+def channel(work: LayerWork, prepared: Prepared, mark: ChannelMark) -> Answer[ChannelDetail]:
+    """Return one channel of S as it is (not normalised), and the images where it is largest."""
+    check_channel(prepared.layer, mark.channel)
+    ids = prepared.sample.image_ids
+    values = np.asarray(work.store.array(Kind.SUMMARY, prepared.summary)[:, mark.channel][ids])
+    top = ids[np.argsort(-values, kind="stable")[:TOP_IMAGES]]
+    detail = ChannelDetail(prepared.layer, mark.channel, prepared.sample, values, top)
+    return Ready(detail, digest([prepared.summary, prepared.view.to_json(), mark.channel]))
+
+
+def check_channel(layer: Layer, channel: int) -> None:
+    """Raise UnknownNameError where a layer has no such channel."""
+    if not 0 <= channel < layer.channels:
+        raise UnknownNameError(
+            f"{layer.name} has {layer.channels:,} channels, numbered from 0: there is no channel {channel}."
+        )
+
+
+def image_rows(
+    dataset: Dataset,
+    image_ids: Sequence[int],
+    predictions: tuple[IntArray, FloatArray] | None,
+    output_names: tuple[str, ...],
+) -> tuple[ImageRow, ...]:
+    """Return what is known of some images."""
+    further = [name for name in dataset.table.columns if name not in {IMAGE_ID, LABEL, SOURCE}]
+    table = dataset.table[list(image_ids)]
+    columns = table.select(further).to_dicts() if further else [{} for _ in image_ids]
+    rows = []
+    for position, image_id in enumerate(image_ids):
+        label = int(dataset.labels[image_id])
+        row = ImageRow(
+            image_id=image_id,
+            label=label,
+            label_name=dataset.class_names[label],
+            source=str(table[SOURCE][position]),
+            columns=columns[position],
+        )
+        if predictions is not None and (predicted := int(predictions[0][image_id])) >= 0:
+            name = output_names[predicted] if predicted < len(output_names) else str(predicted)
+            row = ImageRow(
+                **{**vars(row), "prediction": predicted, "prediction_name": name},
+                confidence=float(predictions[1][image_id]),
+            )
+        rows.append(row)
+    return tuple(rows)
+
+
+def colours(
+    dataset: Dataset,
+    sample: Sample,
+    colour_by: str,
+    predictions: tuple[IntArray, FloatArray] | None,
+    output_names: tuple[str, ...],
+) -> ColourValues:
+    """Return what a sample's images are coloured by."""
+    ids = sample.image_ids
+    if colour_by == "class":
+        return ColourValues(sample.labels, sample.class_names)
+    if colour_by in {"prediction", "correct", "confidence"}:
+        if predictions is None:
+            return ColourValues(np.full(len(ids), -1), ())
+        predicted, confidence = predictions[0][ids], predictions[1][ids]
+        if colour_by == "confidence":
+            return ColourValues(confidence.astype(np.float64), None)
+        if colour_by == "prediction":
+            present = np.unique(predicted[predicted >= 0])
+            names = tuple(output_names[p] if p < len(output_names) else str(p) for p in present.tolist())
+            return ColourValues(np.where(predicted < 0, -1, np.searchsorted(present, predicted)), names)
+        right = np.where(predicted < 0, -1, (predicted != sample.labels).astype(np.int64))
+        return ColourValues(right, ("correct", "wrong"))
+    if colour_by not in dataset.table.columns:
+        raise UnknownNameError(f"{dataset.name} has no column {colour_by[:60]!r} to colour by.")
+    column = dataset.table[colour_by].gather(ids)
+    if column.dtype.is_numeric() and column.n_unique() > 20:
+        return ColourValues(column.cast(float).fill_null(0.0).to_numpy(), None)
+    text = column.cast(str).fill_null("(none)").to_numpy()
+    present, positions = np.unique(text, return_inverse=True)
+    return ColourValues(positions, tuple(str(name) for name in present))
+
+
+def _active(work: LayerWork, prepared: Prepared, image_ids: IntArray) -> npt.NDArray[np.bool_] | Pending:
+    scaling = _scaling(work, prepared)
+    if isinstance(scaling, Pending):
+        return scaling
+    normalised = apply_scaling(work.rows(prepared.summary, image_ids), scaling)
+    return active_sets(normalised, prepared.view.top_fraction, scaling.dead)
+
+
+def _normalised(work: LayerWork, prepared: Prepared, image_ids: IntArray) -> FloatArray | Pending:
+    scaling = _scaling(work, prepared)
+    if isinstance(scaling, Pending):
+        return scaling
+    return apply_scaling(work.rows(prepared.summary, image_ids), scaling)
+
+
+def _scaling(work: LayerWork, prepared: Prepared) -> Scaling | Pending:
+    asked = work.derive("scaling", prepared.view, prepared.layer, prepared.summary)
+    if isinstance(asked, Pending):
+        return asked
+    shift, scale, dead = np.asarray(work.store.array(Kind.ARRAY, asked.value))
+    return Scaling(prepared.view.normalisation, shift, scale, dead > 0)
+
+
+def _columns(sample: Sample, marks: Marks, limit: int, seed: int) -> tuple[IntArray, IntArray]:
+    """Return positions in the sample: marked images, then others, together at most ``limit``."""
+    is_marked = np.isin(sample.image_ids, np.asarray(marks.images, dtype=np.int64))
+    marked, others = np.flatnonzero(is_marked), np.flatnonzero(~is_marked)
+    room = limit if not len(others) else max(int(limit * MARKED_SHARE), limit - len(others))
+    if len(marked) > room:
+        marked = marked[stratified(sample.labels[marked], room, seed)]
+    rest = limit - len(marked)
+    if len(others) > rest:
+        others = others[stratified(sample.labels[others], rest, seed)]
+    return marked, others
+
+
+def _part(sample: Sample, positions: IntArray) -> Sample:
+    return Sample(sample.image_ids[positions], sample.labels[positions], sample.class_names)

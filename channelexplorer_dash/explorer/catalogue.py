@@ -1,0 +1,122 @@
+"""The catalogue: the registered models and datasets, opened once, and what identifies them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from channelexplorer_dash.core.sampling import draw
+from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.datasets.registry import open_dataset
+from channelexplorer_dash.errors import SelectionError, SettingsError, unknown_name
+from channelexplorer_dash.models.identity import identity
+from channelexplorer_dash.results import Sample
+from channelexplorer_dash.selection import Selection, View
+from channelexplorer_dash.settings import Settings
+from channelexplorer_dash.specs import DatasetSpec, ModelSpec
+from channelexplorer_dash.store import Kind, Store, digest
+
+
+class Catalogue:
+    """Looks up models and datasets by name, and draws samples."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._models = {spec.name: spec for spec in settings.models}
+        self._dataset_specs = {spec.name: spec for spec in settings.datasets}
+        self._datasets: dict[str, Dataset] = {}
+        self._opening = threading.Lock()
+        self._drawn = lru_cache(maxsize=64)(self._draw)
+
+    @property
+    def models(self) -> tuple[ModelSpec, ...]:
+        """The registered models, in the order of their registration."""
+        return tuple(self._models.values())
+
+    @property
+    def datasets(self) -> tuple[DatasetSpec, ...]:
+        """The registered datasets."""
+        return tuple(self._dataset_specs.values())
+
+    def model(self, name: str) -> ModelSpec:
+        """Return a model's spec; raise UnknownNameError where there is none."""
+        if name not in self._models:
+            raise unknown_name("model", name, list(self._models))
+        return self._models[name]
+
+    def identity(self, name: str) -> Mapping[str, Any]:
+        """Return what identifies a model's numbers."""
+        return identity(self.model(name))
+
+    def dataset_spec(self, name: str) -> DatasetSpec:
+        """Return a dataset's spec; raise UnknownNameError where there is none."""
+        if name not in self._dataset_specs:
+            raise unknown_name("dataset", name, list(self._dataset_specs))
+        return self._dataset_specs[name]
+
+    def dataset(self, name: str) -> Dataset:
+        """Return a dataset, opened at the first call."""
+        spec = self.dataset_spec(name)
+        with self._opening:
+            if name not in self._datasets:
+                self._datasets[name] = open_dataset(spec, self._settings.max_image_pixels)
+            return self._datasets[name]
+
+    def selection(self, query: str) -> Selection:
+        """Read a link, fill in what it leaves out, and check its names.
+
+        Raises
+        ------
+        SelectionError, UnknownNameError, SettingsError
+        """
+        if not self._models or not self._dataset_specs:
+            raise SettingsError(
+                "No model or no dataset is registered. Name them with --model and --images, or in a settings "
+                "file with --config; `channelexplorer serve --demo` shows the embedded ones."
+            )
+        first = next(iter(self._dataset_specs.values()))
+        selection = Selection.from_query(query, model="", dataset=first.name)
+        if not selection.view.model:
+            preferred = self.dataset_spec(selection.view.dataset).model
+            known = preferred if preferred in self._models else next(iter(self._models))
+            selection = selection.with_model(known)
+        self.model(selection.view.model)
+        self._check_classes(selection.view)
+        return selection
+
+    def sample(self, view: View) -> tuple[Sample, str]:
+        """Return the images of a view, and the key under which the store holds them for the engine."""
+        self._check_classes(view)
+        return self._drawn(view.dataset, view.classes, view.per_class, view.seed)
+
+    def _check_classes(self, view: View) -> None:
+        names = self.dataset(view.dataset).class_names
+        if view.classes is not None and (wrong := [c for c in view.classes if not 0 <= c < len(names)]):
+            raise SelectionError(
+                f"The dataset {view.dataset} has {len(names)} classes, numbered from 0: there is no class {wrong[0]}."
+            )
+
+    def _draw(
+        self, name: str, classes: tuple[int, ...] | None, per_class: int, seed: int
+    ) -> tuple[Sample, str]:
+        dataset = self.dataset(name)
+        ids = draw(dataset.labels, classes, per_class, seed)
+        if not len(ids):
+            raise SelectionError("The chosen classes have no images. Choose others in the Dataset View.")
+        labels = dataset.labels[ids]
+        key = digest(
+            {
+                "what": "sample",
+                "dataset": dataset.digest,
+                "classes": None if classes is None else sorted(classes),
+                "per_class": per_class,
+                "seed": seed if per_class else 0,
+            }
+        )
+        self._store.publish_array(Kind.ARRAY, key, np.stack([ids, labels]).astype(np.int64))
+        return Sample(ids, labels, dataset.class_names), key

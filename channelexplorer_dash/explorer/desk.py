@@ -1,0 +1,80 @@
+"""The desk: takes plans to the engine and looks results up in the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from channelexplorer_dash.errors import JobFailedError
+from channelexplorer_dash.extraction.engine import Engine
+from channelexplorer_dash.extraction.plan import Extraction, Plan, plan_from_json
+from channelexplorer_dash.results import Job, Pending, Ready
+from channelexplorer_dash.store import Kind, Marker, Store
+
+
+class Desk:
+    """Answers with published results, and has the engine publish the rest.
+
+    Parameters
+    ----------
+    patience
+        Seconds that a request waits for a result before it is told that the result is pending.
+    """
+
+    def __init__(self, store: Store, engine: Engine, patience: float) -> None:
+        self.store = store
+        self.engine = engine
+        self._patience = patience
+
+    def ask(self, plan: Plan, key: str, kind: Kind, *, patience: float | None = None) -> Ready[str] | Pending:
+        """Return a result's key once it is published, or the job that will publish it.
+
+        Work of another plan that covers the result is joined rather than done twice.
+
+        Raises
+        ------
+        JobFailedError
+            If the last attempt failed.
+        """
+        if self.store.has(kind, key):
+            return Ready(key, key)
+        if (marker := self.engine.board.covering(key)) is not None and marker.key != plan.key:
+            plan = plan_from_json(marker.work)
+        self.engine.submit(plan)
+        seconds = self._patience if patience is None else patience
+        if self._wait(lambda: self.store.has(kind, key), plan, seconds):
+            return Ready(key, key)
+        return Pending(self.job(plan))
+
+    def job(self, plan: Plan) -> Job:
+        """Return how far a plan is."""
+        if not isinstance(plan, Extraction):
+            return Job(plan.key, plan.label)
+        # Shards publish in the order of `covers`: the last result that is not there lags behind the others.
+        lacking = [
+            key
+            for key in plan.covers
+            if not self.store.has(Kind.TABLE if key == plan.predictions else Kind.SUMMARY, key)
+        ]
+        done = len(self.store.shards(lacking[-1])) if lacking else len(plan.starts)
+        return Job(plan.key, plan.label, min(done * plan.shard_size, plan.images), plan.images)
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return the work that somebody does or waits for, of all processes that share the store."""
+        return tuple(self.job(_plan(marker)) for marker in self.engine.board.all(fresh_only=True))
+
+    def _wait(self, there: Callable[[], bool], plan: Plan, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        pause = 0.002
+        while not there():
+            if (message := self.engine.board.failure(plan.key)) is not None:
+                raise JobFailedError(message, plan.key)
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+        return True
+
+
+def _plan(marker: Marker) -> Plan:
+    return plan_from_json(marker.work)

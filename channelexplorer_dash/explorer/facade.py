@@ -1,0 +1,278 @@
+"""The explorer: everything that the page, the command line and a notebook ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+
+from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.errors import UnknownNameError
+from channelexplorer_dash.explorer import answers
+from channelexplorer_dash.explorer.catalogue import Catalogue
+from channelexplorer_dash.explorer.desk import Desk
+from channelexplorer_dash.explorer.layerwork import LayerWork
+from channelexplorer_dash.extraction.engine import Engine
+from channelexplorer_dash.extraction.plan import Describe
+from channelexplorer_dash.models.description import ModelDescription
+from channelexplorer_dash.results import (
+    Answer,
+    ChannelDetail,
+    ClassJaccard,
+    FloatArray,
+    Heatmap,
+    ImageJaccard,
+    ImageRow,
+    Job,
+    PairDetail,
+    PanelStatus,
+    Pending,
+    Profile,
+    Ready,
+    Sample,
+    Scatter,
+)
+from channelexplorer_dash.selection import (
+    ChannelMark,
+    Granularity,
+    JaccardMode,
+    JaccardOrder,
+    Marks,
+    PairMark,
+    Projection,
+    Selection,
+    Sorting,
+    View,
+)
+from channelexplorer_dash.settings import Settings
+from channelexplorer_dash.specs import DatasetSpec, ModelSpec
+from channelexplorer_dash.store import Kind, Store
+
+_OVERLAY_PATIENCE_SECONDS = 8.0
+
+
+class Explorer:
+    """Answers questions about models on datasets; computes what is missing on the engine.
+
+    Any number of threads may share one. Nothing is computed before it is asked for.
+
+    Parameters
+    ----------
+    settings
+        The registered models and datasets, the store and the engine.
+    batch
+        Whether nobody waits in front of a page, so that the engine serves others first.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be used.
+    """
+
+    def __init__(self, settings: Settings, *, batch: bool = False) -> None:
+        self.settings = settings
+        self._store = Store(settings.store)
+        self._engine = Engine(settings, self._store, batch=batch)
+        self._desk = Desk(self._store, self._engine, settings.patience_seconds)
+        self._catalogue = Catalogue(settings, self._store)
+        self._work = LayerWork(settings, self._desk, self._catalogue)
+        self._described = lru_cache(maxsize=32)(
+            lambda key: ModelDescription.from_json(self._store.record(key))
+        )
+
+    # What there is
+
+    def models(self) -> tuple[ModelSpec, ...]:
+        """Return the registered models."""
+        return self._catalogue.models
+
+    def datasets(self) -> tuple[DatasetSpec, ...]:
+        """Return the registered datasets."""
+        return self._catalogue.datasets
+
+    def dataset(self, name: str) -> Dataset:
+        """Return a dataset, opened at the first call; raise UnknownNameError or DatasetError."""
+        return self._catalogue.dataset(name)
+
+    def selection(self, query: str) -> Selection:
+        """Read a link's query, fill in defaults and check its names; layers stay as the link has them."""
+        return self._catalogue.selection(query)
+
+    def describe(self, model: str) -> Answer[ModelDescription]:
+        """Return a model's layers; the first time, the engine builds the model."""
+        plan = Describe(self._catalogue.model(model), self._catalogue.identity(model))
+        asked = self._desk.ask(plan, plan.key, Kind.RECORD)
+        return asked if isinstance(asked, Pending) else Ready(self._described(asked.key), asked.key)
+
+    def default_layers(self, description: ModelDescription) -> tuple[str, ...]:
+        """Return the layers that the page opens with: a block in the middle and the last that has positions."""
+        blocks = description.at("block")
+        spatial = [layer for layer in blocks if layer.layout != "dense"] or list(blocks)
+        middle, last = spatial[(len(spatial) - 1) // 2], spatial[-1]
+        return tuple(dict.fromkeys((middle.name, last.name)))
+
+    def sample(self, view: View) -> Sample:
+        """Return the images that take part in a view."""
+        return self._catalogue.sample(view)[0]
+
+    # The three views
+
+    def status(self, view: View, layer: str, projection: Projection) -> PanelStatus:
+        """Say what a panel can show, and have the engine work on the rest."""
+        described = self.describe(view.model)
+        if isinstance(described, Pending):
+            return PanelStatus(dict.fromkeys(answers.VIEWS), described.job)
+        return self._work.status(view, described.value, described.value.layer(layer), projection)
+
+    def scatter(self, view: View, layer: str, projection: Projection) -> Answer[Scatter]:
+        """Return 2-D positions of the images; PCA's while another projection is computed."""
+        prepared = self._prepare(view, layer)
+        return (
+            prepared if isinstance(prepared, Pending) else answers.scatter(self._work, prepared, projection)
+        )
+
+    def jaccard(
+        self, view: View, layer: str, mode: JaccardMode, order: JaccardOrder
+    ) -> Answer[ImageJaccard | ClassJaccard]:
+        """Return the Jaccard similarity of images or of classes; ``auto`` chooses by their number."""
+        prepared = self._prepare(view, layer)
+        return (
+            prepared if isinstance(prepared, Pending) else answers.jaccard(self._work, prepared, mode, order)
+        )
+
+    def heatmap(self, view: View, layer: str, sorting: Sorting, marks: Marks) -> Answer[Heatmap]:
+        """Return channels × images, marked images first."""
+        prepared = self._prepare(view, layer)
+        return (
+            prepared
+            if isinstance(prepared, Pending)
+            else answers.heatmap(self._work, prepared, sorting, marks)
+        )
+
+    # Details
+
+    def pair(self, view: View, pair: PairMark) -> Answer[PairDetail]:
+        """Return the overlap of two images' active sets."""
+        prepared = self._prepare(view, pair.layer)
+        return prepared if isinstance(prepared, Pending) else answers.pair(self._work, prepared, pair)
+
+    def channel(self, view: View, mark: ChannelMark) -> Answer[ChannelDetail]:
+        """Return one channel's values over the sample, and its most activating images."""
+        prepared = self._prepare(view, mark.layer)
+        return prepared if isinstance(prepared, Pending) else answers.channel(self._work, prepared, mark)
+
+    def overlay(self, view: View, mark: ChannelMark, image_id: int) -> Answer[FloatArray]:
+        """Return one channel's activation map of one image, float32 (H, W), recomputed for it alone."""
+        described = self.describe(view.model)
+        if isinstance(described, Pending):
+            return described
+        layer = described.value.layer(mark.layer)
+        answers.check_channel(layer, mark.channel)
+        dataset = self.dataset(view.dataset)
+        if not 0 <= image_id < len(dataset):
+            raise UnknownNameError(
+                f"{view.dataset} has {len(dataset):,} images, numbered from 0: not {image_id}."
+            )
+        plan = self._work.overlay_plan(view, described.key, layer, mark.channel, image_id)
+        asked = self._desk.ask(plan, plan.key, Kind.ARRAY, patience=_OVERLAY_PATIENCE_SECONDS)
+        if isinstance(asked, Pending):
+            return asked
+        return Ready(np.asarray(self._store.array(Kind.ARRAY, asked.key)), asked.key)
+
+    def profile(self, view: View, granularity: Granularity) -> Answer[Profile]:
+        """Return the depth profile, with the layers that are known so far; have the rest computed."""
+        described = self.describe(view.model)
+        if isinstance(described, Pending):
+            return described
+        return self._work.profile(view, described.value, described.key, granularity)
+
+    def images(self, view: View, image_ids: Iterable[int]) -> tuple[ImageRow, ...]:
+        """Return what is known of some images, at once; predictions are None until they are computed.
+
+        Raises
+        ------
+        UnknownNameError
+            If the dataset has no such image.
+        """
+        dataset = self.dataset(view.dataset)
+        ids = [int(i) for i in image_ids]
+        if wrong := [i for i in ids if not 0 <= i < len(dataset)]:
+            raise UnknownNameError(
+                f"{view.dataset} has {len(dataset):,} images, numbered from 0: not {wrong[0]}."
+            )
+        return answers.image_rows(
+            dataset, ids, self._work.predictions(view), self._output_names(view, dataset)
+        )
+
+    def colours(self, view: View, sample: Sample, colour_by: str) -> answers.ColourValues:
+        """Return what the images of a sample are coloured by, other than a channel.
+
+        Parameters
+        ----------
+        colour_by
+            ``class``, ``prediction``, ``correct``, ``confidence``, or a column of the dataset's table.
+        """
+        dataset = self.dataset(view.dataset)
+        return answers.colours(
+            dataset, sample, colour_by, self._work.predictions(view), self._output_names(view, dataset)
+        )
+
+    def left_out(self, view: View) -> tuple[str, ...]:
+        """Return one line for each image that could not be read, once the model has run over them."""
+        described = self.describe(view.model)
+        return () if isinstance(described, Pending) else self._work.left_out(view, described.value)
+
+    # Jobs
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return what the engine is doing, for whomever."""
+        return self._desk.jobs()
+
+    def cancel(self, key: str) -> None:
+        """Stop a job; what it has published stays."""
+        self._engine.cancel(key)
+
+    def retry(self, key: str) -> None:
+        """Allow a failed job to be tried again."""
+        self._engine.retry(key)
+
+    def close(self) -> None:
+        """Leave the engine."""
+        self._engine.close()
+
+    def compute(self, view: View, layers: tuple[str, ...], *, output: bool) -> Answer[tuple[str, ...]]:
+        """Have summaries computed in one pass, up to the deepest of ``layers``; return their keys once all are there."""
+        described = self.describe(view.model)
+        if isinstance(described, Pending):
+            return described
+        return self._work.compute(view, described.value, layers, output=output)
+
+    def _prepare(self, view: View, layer: str) -> answers.Prepared | Pending:
+        described = self.describe(view.model)
+        if isinstance(described, Pending):
+            return described
+        found = described.value.layer(layer)
+        asked = self._work.summary(view, described.value, found)
+        if isinstance(asked, Pending):
+            return asked
+        return answers.Prepared(
+            view, described.key, found, asked.value, self._work.readable(view, asked.value)
+        )
+
+    def _output_names(self, view: View, dataset: Dataset) -> tuple[str, ...]:
+        described = self.describe(view.model)
+        if isinstance(described, Pending):
+            return ()
+        if described.value.class_names:
+            return described.value.class_names
+        matching = described.value.outputs == len(dataset.class_names)
+        return dataset.class_names if matching else ()
+
+
+def with_registered(
+    settings: Settings, models: Iterable[ModelSpec] = (), datasets: Iterable[DatasetSpec] = ()
+) -> Settings:
+    """Return settings with further models and datasets, in front of those that they have."""
+    update = {"models": (*models, *settings.models), "datasets": (*datasets, *settings.datasets)}
+    return settings.model_copy(update=update)

@@ -1,0 +1,287 @@
+"""Which plans a layer needs, and how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from channelexplorer_dash.core.channels import ClassSums
+from channelexplorer_dash.explorer.answers import VIEWS
+from channelexplorer_dash.explorer.catalogue import Catalogue
+from channelexplorer_dash.explorer.desk import Desk
+from channelexplorer_dash.extraction.derivations import readable_sample
+from channelexplorer_dash.extraction.plan import (
+    Derivation,
+    DerivationName,
+    Extraction,
+    about_key,
+    predictions_key,
+    summary_key,
+)
+from channelexplorer_dash.models.description import Layer, ModelDescription
+from channelexplorer_dash.results import (
+    Answer,
+    FloatArray,
+    IntArray,
+    Job,
+    LayerFigure,
+    PanelStatus,
+    Pending,
+    Profile,
+    Ready,
+    Sample,
+)
+from channelexplorer_dash.selection import Granularity, Projection, View
+from channelexplorer_dash.settings import Settings
+from channelexplorer_dash.store import Kind, Store, digest, schema
+
+
+class LayerWork:
+    """Turns views and layers into plans, and published results into arrays."""
+
+    def __init__(self, settings: Settings, desk: Desk, catalogue: Catalogue) -> None:
+        self.settings = settings
+        self._desk = desk
+        self._catalogue = catalogue
+        self._predictions: dict[str, tuple[IntArray, FloatArray]] = {}
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self._desk.store
+
+    # Summaries
+
+    def summary(self, view: View, description: ModelDescription, layer: Layer) -> Answer[str]:
+        """Return the key of a layer's S; the model runs only as far as that layer."""
+        key = self._summary_key(view, layer.name)
+        # Blocks are tapped on the way to a block, leaves on the way to a leaf: they come for free.
+        granularity = "block" if "block" in layer.granularities else layer.granularities[0]
+        on_the_way = [other for other in description.at(granularity) if other.depth <= layer.depth]
+        plan = self._extraction(view, tuple(other.name for other in on_the_way), output=False)
+        return self._desk.ask(plan, key, Kind.SUMMARY)
+
+    def compute(
+        self, view: View, description: ModelDescription, layers: tuple[str, ...], *, output: bool
+    ) -> Answer[tuple[str, ...]]:
+        """Return the keys of several layers' S (and of the predictions), from one pass."""
+        ordered = sorted((description.layer(name) for name in layers), key=lambda layer: layer.depth)
+        plan = self._extraction(
+            view, tuple(layer.name for layer in ordered), output=output and description.outputs > 0
+        )
+        for key in plan.covers:
+            kind = Kind.TABLE if key == plan.predictions else Kind.SUMMARY
+            asked = self._desk.ask(plan, key, kind, patience=0)
+            if isinstance(asked, Pending):
+                return asked
+        return Ready(plan.covers, plan.key)
+
+    def readable(self, view: View, summary: str) -> Sample:
+        """Return the view's sample without the images that could not be read."""
+        sample, key = self._catalogue.sample(view)
+        ids, labels = readable_sample(self.store, summary, key)
+        return Sample(ids, labels, sample.class_names)
+
+    def rows(self, summary: str, image_ids: IntArray) -> FloatArray:
+        """Return rows of S, float32 (n, C)."""
+        return np.asarray(self.store.array(Kind.SUMMARY, summary)[image_ids])
+
+    # What is derived from S
+
+    def derive(
+        self,
+        name: DerivationName,
+        view: View,
+        layer: Layer,
+        source: str,
+        *,
+        patience: float | None = None,
+        **more: Any,
+    ) -> Answer[str]:
+        """Return the key of a result derived from S, computed for the view's sample."""
+        plan = self._derivation(name, view, layer, source, more)
+        return self._desk.ask(plan, plan.key, _KINDS[name], patience=patience)
+
+    def sums(self, view: View, layer: Layer, summary: str) -> Answer[ClassSums]:
+        """Return Σ and Σ² per class and channel of the normalised S, and active counts."""
+        asked = self.derive("class_sums", view, layer, summary, top_fraction=view.top_fraction)
+        if isinstance(asked, Pending):
+            return asked
+        table = self.store.scan(asked.value).collect()
+        classes = table[schema.LABEL].unique(maintain_order=True).to_numpy().astype(np.int64)
+
+        def grid(column: str) -> Any:
+            return table[column].to_numpy().reshape(len(classes), layer.channels)
+
+        return Ready(
+            ClassSums(
+                classes=classes,
+                counts=grid(schema.COUNT)[:, 0],
+                sums=grid(schema.SUM),
+                squares=grid(schema.SQUARES),
+                minimum=grid(schema.MINIMUM)[0],
+                maximum=grid(schema.MAXIMUM)[0],
+                active=grid(schema.ACTIVE),
+            ),
+            asked.key,
+        )
+
+    def kernel_norms(self, view: View, description: str, layer: Layer) -> Answer[str]:
+        """Return the key of the norms of a layer's kernels, (C,), or (0,) where it has none."""
+        plan = Derivation("kernel_norms", layer.name, description, "", self._model_parameters(view))
+        return self._desk.ask(plan, plan.key, Kind.ARRAY)
+
+    def overlay_plan(
+        self, view: View, description: str, layer: Layer, channel: int, image_id: int
+    ) -> Derivation:
+        """Return the plan of one activation map."""
+        dataset = self._catalogue.dataset(view.dataset)
+        parameters = {
+            **self._model_parameters(view),
+            "_dataset": self._catalogue.dataset_spec(view.dataset).model_dump(mode="json"),
+            "_max_image_pixels": self.settings.max_image_pixels,
+            "dataset_digest": dataset.digest,
+            "channel": channel,
+            "image_id": image_id,
+        }
+        return Derivation("overlay", layer.name, description, "", parameters)
+
+    # Panels and the profile
+
+    def status(
+        self, view: View, description: ModelDescription, layer: Layer, projection: Projection
+    ) -> PanelStatus:
+        """Say what a panel can show, and have the engine work on the rest, what is quick first."""
+        summary = self.summary(view, description, layer)
+        if isinstance(summary, Pending):
+            return PanelStatus(dict.fromkeys(VIEWS), summary.job)
+        source = summary.value
+        pca = self.derive("projection", view, layer, source, method="pca", seed=0)
+        scaling = self.derive("scaling", view, layer, source)
+        sums = self.derive("class_sums", view, layer, source, top_fraction=view.top_fraction)
+        classes = self.derive("class_jaccard", view, layer, source, top_fraction=view.top_fraction)
+        placed = self.project(view, layer, source, projection, patience=0) if projection != "pca" else pca
+        ready = isinstance(scaling, Ready)
+        versions = {
+            "scatterplot": _key(placed) or _key(pca),
+            "jaccard": _key(classes) if ready else None,
+            "heatmap": _key(sums) if ready else None,
+        }
+        waiting = [
+            answer.job for answer in (pca, scaling, sums, classes, placed) if isinstance(answer, Pending)
+        ]
+        return PanelStatus(versions, waiting[0] if waiting else None)
+
+    def project(
+        self, view: View, layer: Layer, source: str, projection: Projection, *, patience: float | None = None
+    ) -> Answer[str]:
+        """Return the key of 2-D positions."""
+        return self.derive("projection", view, layer, source, patience=patience, method=projection, seed=0)
+
+    def profile(
+        self, view: View, description: ModelDescription, key: str, granularity: Granularity
+    ) -> Answer[Profile]:
+        """Return the depth profile with what is known; have the model run to its end for the rest."""
+        layers = description.at(granularity)
+        asked = self.compute(view, description, tuple(layer.name for layer in layers), output=True)
+        job = asked.job if isinstance(asked, Pending) else None
+        neighbours = self.settings.knn_neighbours
+        rows: list[LayerFigure] = []
+        measuring: list[Job] = []
+        for layer in layers:
+            source = self._summary_key(view, layer.name)
+            accuracy, non_finite = None, 0
+            if self.store.has(Kind.SUMMARY, source):
+                answer = self.derive("knn", view, layer, source, patience=0, neighbours=neighbours)
+                non_finite = int(self.store.record(about_key(source))["non_finite"])
+                if isinstance(answer, Ready):
+                    accuracy = self.store.record(answer.value)["accuracy"]
+                else:
+                    measuring.append(answer.job)
+            rows.append(LayerFigure(layer, accuracy, non_finite))
+        if job is None and measuring:
+            job = Job(measuring[0].key, measuring[0].label, len(layers) - len(measuring), len(layers))
+        counts = np.bincount(self._catalogue.sample(view)[0].labels)
+        chance = float(counts.max() / counts.sum())
+        state = digest([key, granularity, [row.accuracy for row in rows], job is None])
+        return Ready(Profile(tuple(rows), neighbours, chance, job), state)
+
+    def predictions(self, view: View) -> tuple[IntArray, FloatArray] | None:
+        """Return predictions (-1: none) and confidences of all images of the dataset, if they are there."""
+        dataset = self._catalogue.dataset(view.dataset)
+        key = predictions_key(self._catalogue.identity(view.model), dataset.digest)
+        if key not in self._predictions:
+            if not self.store.has(Kind.TABLE, key):
+                return None
+            table = self.store.scan(key).collect()
+            predicted = np.full(len(dataset), -1, np.int64)
+            confidence = np.zeros(len(dataset), np.float32)
+            rows = table[schema.IMAGE_ID].to_numpy()
+            predicted[rows] = table[schema.PREDICTION].to_numpy()
+            confidence[rows] = table[schema.CONFIDENCE].to_numpy()
+            self._predictions = {key: (predicted, confidence)}
+        return self._predictions.get(key)
+
+    def left_out(self, view: View, description: ModelDescription) -> tuple[str, ...]:
+        """Return one line for each image that could not be read."""
+        for layer in reversed(description.at("block")):
+            key = self._summary_key(view, layer.name)
+            if self.store.has(Kind.SUMMARY, key):
+                entries = self.store.record(about_key(key))["left_out"]
+                return tuple(str(reason) for _, _, reason in entries)
+        return ()
+
+    # Plans
+
+    def _summary_key(self, view: View, layer: str) -> str:
+        dataset = self._catalogue.dataset(view.dataset)
+        return summary_key(self._catalogue.identity(view.model), dataset.digest, layer, view.summary)
+
+    def _extraction(self, view: View, layers: tuple[str, ...], *, output: bool) -> Extraction:
+        dataset = self._catalogue.dataset(view.dataset)
+        together = self.settings.summaries
+        return Extraction(
+            model=self._catalogue.model(view.model),
+            identity=self._catalogue.identity(view.model),
+            dataset=self._catalogue.dataset_spec(view.dataset),
+            dataset_digest=dataset.digest,
+            images=len(dataset),
+            layers=layers,
+            summaries=together if view.summary in together else (view.summary,),
+            output=output,
+            shard_size=self.settings.shard_size,
+            batch_size=self.settings.batch_size,
+            device=self.settings.device,
+            max_image_pixels=self.settings.max_image_pixels,
+        )
+
+    def _derivation(
+        self, name: DerivationName, view: View, layer: Layer, source: str, more: Mapping[str, Any]
+    ) -> Derivation:
+        _, sample = self._catalogue.sample(view)
+        # The profile is of S itself, so that its figures can be compared between any two views.
+        normalisation = "none" if name == "knn" else view.normalisation
+        return Derivation(name, layer.name, source, sample, {"normalisation": normalisation, **more})
+
+    def _model_parameters(self, view: View) -> dict[str, Any]:
+        return {
+            "_model": self._catalogue.model(view.model).model_dump(mode="json"),
+            "_identity": dict(self._catalogue.identity(view.model)),
+        }
+
+
+_KINDS: Mapping[DerivationName, Kind] = {
+    "projection": Kind.ARRAY,
+    "scaling": Kind.ARRAY,
+    "class_sums": Kind.TABLE,
+    "knn": Kind.RECORD,
+    "class_jaccard": Kind.ARRAY,
+    "kernel_norms": Kind.ARRAY,
+    "overlay": Kind.ARRAY,
+}
+
+
+def _key(answer: Answer[str]) -> str | None:
+    return answer.key if isinstance(answer, Ready) else None

@@ -1,0 +1,266 @@
+"""The engine as a web process sees it: plans go in, the job board and the store tell how they fare.
+
+One mechanism from laptop to cluster: ``dask.distributed``. The embedded engine is one process tree on this
+machine, started on demand under a lock and found by every web process through a file in the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from channelexplorer_dash.errors import EngineError, JobFailedError
+from channelexplorer_dash.extraction import tasks
+from channelexplorer_dash.extraction.plan import Extraction, Plan
+from channelexplorer_dash.settings import Settings
+from channelexplorer_dash.store import JobBoard, Marker, Store
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+logger = logging.getLogger(__name__)
+
+SCHEDULER_FILE = "scheduler.json"
+_START_SECONDS = 60.0
+_CONNECT_SECONDS = 3.0
+
+
+class Engine:
+    """Submits plans; starts or joins the cluster at the first of them, in a thread of its own.
+
+    Parameters
+    ----------
+    settings
+        ``engine``, ``threads`` and ``engine_linger_seconds`` count.
+    store
+        Where the plans publish, and where the job board lies.
+    batch
+        Whether nobody waits in front of a page: such work gives way to what a person waits for.
+    """
+
+    def __init__(self, settings: Settings, store: Store, *, batch: bool = False) -> None:
+        self._settings = settings
+        self._store = store
+        self._board = JobBoard(store)
+        self._priority_offset = -100 if batch else 0
+        self._sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._futures: dict[str, Future[bool]] = {}
+        self._client: Client | None = None
+        self._cluster: Any = None
+        self._lock = threading.Lock()
+
+    @property
+    def board(self) -> JobBoard:
+        """The store's job board."""
+        return self._board
+
+    def submit(self, plan: Plan) -> Marker:
+        """Have a plan done, unless that is under way; return at once with its marker.
+
+        Raises
+        ------
+        JobFailedError
+            If the last attempt failed; :meth:`retry` allows another.
+        """
+        if (message := self._board.failure(plan.key)) is not None:
+            raise JobFailedError(message, plan.key)
+        marker = self._board.post(plan.key, plan.label, plan.covers, plan.to_json())
+        self._board.touch(plan.key)
+        with self._lock:
+            future = self._futures.get(marker.token)
+        if future is None or future.status not in {"pending", "finished"}:
+            self._sender.submit(self._send, plan, marker)
+        return marker
+
+    def cancel(self, key: str) -> None:
+        """Stop wanting a piece of work; what it has published stays."""
+        marker = self._board.find(key)
+        self._board.remove(key)
+        if marker is not None:
+            with self._lock:
+                future = self._futures.pop(marker.token, None)
+            if future is not None:
+                with contextlib.suppress(Exception):
+                    future.cancel(force=True)
+
+    def retry(self, key: str) -> None:
+        """Forget that a piece of work failed."""
+        self._board.forgive(key)
+
+    def close(self) -> None:
+        """Leave the cluster; work under way goes on, except in the inline engine, which ends."""
+        self._sender.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            client, cluster = self._client, self._cluster
+            self._client = self._cluster = None
+            self._futures.clear()
+        for thing in (client, cluster):
+            if thing is not None:
+                with contextlib.suppress(Exception):
+                    thing.close(timeout=2)
+
+    def _send(self, plan: Plan, marker: Marker) -> None:
+        """Hand a plan to the cluster; runs in the sending thread, so one at a time."""
+        try:
+            with self._lock:
+                future = self._futures.get(marker.token)
+            if future is not None:
+                if future.status in {"pending", "finished"}:
+                    return
+                if future.status == "error":
+                    self._explain_error(plan, future)
+                    return
+            if not self._board.wanted(plan.key, marker.token):
+                return
+            future = self._submit_to(self._connected(), plan, marker)
+            with self._lock:
+                self._futures = {token: f for token, f in self._futures.items() if f.status == "pending"}
+                self._futures[marker.token] = future
+        except EngineError as error:
+            self._board.fail(plan.key, str(error))
+        except Exception as error:
+            logger.exception("The engine took no work")
+            self._board.fail(
+                plan.key, f"The engine took no work: {type(error).__name__}: {error}. Try again."
+            )
+
+    def _submit_to(self, client: Client, plan: Plan, marker: Marker) -> Future[bool]:
+        from distributed import fire_and_forget
+
+        root, work = str(self._store.root), plan.to_json()
+        name = f"{plan.key}-{marker.token}"
+        priority = plan.priority + self._priority_offset
+        if isinstance(plan, Extraction):
+            shards = [
+                client.submit(
+                    tasks.extract_shard,
+                    root,
+                    work,
+                    marker.token,
+                    start,
+                    key=f"{name}-{start}",
+                    priority=priority,
+                )
+                for start in plan.starts
+            ]
+            future = client.submit(
+                tasks.merge, root, work, marker.token, shards, key=name, priority=priority + 1
+            )
+        else:
+            future = client.submit(tasks.run, root, work, marker.token, key=name, priority=priority)
+        # The work outlives the web process that asked for it.
+        fire_and_forget(future)
+        return future
+
+    def _explain_error(self, plan: Plan, future: Future[bool]) -> None:
+        """A task that raised has left its message; one whose worker died again and again has not."""
+        if self._board.failure(plan.key) is None:
+            self._board.fail(
+                plan.key,
+                f"{plan.label} ended the engine's worker again and again ({type(future.exception()).__name__}). "
+                "It may need more memory than there is: lower `batch_size` in the settings.",
+            )
+        with self._lock:
+            self._futures = {token: f for token, f in self._futures.items() if f is not future}
+
+    def _connected(self) -> Client:
+        with self._lock:
+            client = self._client
+        if client is not None and client.status == "running":
+            return client
+        if client is not None:
+            with contextlib.suppress(Exception):
+                client.close(timeout=0)
+        kind = self._settings.engine
+        if kind == "inline":
+            fresh = self._start_inline()
+        elif kind == "embedded":
+            fresh = self._join_or_start()
+        else:
+            fresh = _join(kind, _CONNECT_SECONDS * 3)
+        with self._lock:
+            self._client = fresh
+            self._futures.clear()
+        return fresh
+
+    def _start_inline(self) -> Client:
+        from distributed import Client, LocalCluster
+
+        self._cluster = LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0
+        )
+        return Client(self._cluster, set_as_default=False)
+
+    def _join_or_start(self) -> Client:
+        folder = self._store.root / "engine"
+        folder.mkdir(exist_ok=True)
+        if (client := _join_file(folder)) is not None:
+            return client
+        try:
+            with FileLock(folder / "start.lock", timeout=_START_SECONDS):
+                if (client := _join_file(folder)) is not None:
+                    return client
+                process = _start_process(folder, self._settings)
+                deadline = time.monotonic() + _START_SECONDS
+                while time.monotonic() < deadline and process.poll() is None:
+                    if (client := _join_file(folder)) is not None:
+                        return client
+                    time.sleep(0.05)
+        except Timeout as error:
+            raise EngineError(
+                "Another process has been starting the engine for a minute. Try again."
+            ) from error
+        raise EngineError(f"The engine did not start. What it said is in {folder / 'engine.log'}.")
+
+
+def _join_file(folder: Path) -> Client | None:
+    try:
+        address = json.loads((folder / SCHEDULER_FILE).read_text(encoding="utf-8"))["address"]
+        return _join(address, _CONNECT_SECONDS)
+    except (FileNotFoundError, ValueError, KeyError, EngineError):
+        return None
+
+
+def _join(address: str, seconds: float) -> Client:
+    from distributed import Client
+
+    # Dask logs every failed connection; the error raised below says it once.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        return Client(address, timeout=seconds, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise EngineError(
+            f"There is no engine at {address}. Check `engine` in the settings, or start a Dask scheduler there."
+        ) from error
+
+
+def _start_process(folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
+    (folder / SCHEDULER_FILE).unlink(missing_ok=True)
+    threads = settings.threads or os.cpu_count() or 1
+    with (folder / "engine.log").open("ab") as log:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "channelexplorer_dash.extraction.engine_process",
+                str(folder),
+                str(threads),
+                str(settings.engine_linger_seconds),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # Its own session: Ctrl-C in the server's terminal ends the server, not the work.
+            start_new_session=True,
+        )

@@ -1,0 +1,284 @@
+"""Plans: what the engine is asked to do, as plain data. Nothing here imports torch.
+
+A plan's ``key`` is the digest of its own JSON form, so that a layer asked for twice is computed once,
+whoever asks. ``covers`` names every result that the plan publishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+from channelexplorer_dash.errors import EngineError
+from channelexplorer_dash.specs import DatasetSpec, ModelSpec
+from channelexplorer_dash.store import digest
+
+DerivationName = Literal[
+    "projection", "scaling", "class_sums", "knn", "class_jaccard", "kernel_norms", "overlay"
+]
+
+_LABELS: Mapping[str, str] = {
+    "projection": "Laying out the images of {layer} by {method}",
+    "scaling": "Normalising {layer}",
+    "class_sums": "Summing up the channels of {layer}",
+    "knn": "Measuring the separability of {layer}",
+    "class_jaccard": "Comparing the classes at {layer}",
+    "kernel_norms": "Reading the kernels of {layer}",
+    "overlay": "Drawing a channel of {layer} over an image",
+}
+
+
+def description_key(identity: Mapping[str, Any]) -> str:
+    """Return the key of a model's description; ``identity`` as ``models.identity`` gives it."""
+    return digest({"what": "description", "model": identity})
+
+
+def summary_key(identity: Mapping[str, Any], dataset: str, layer: str, summary: str) -> str:
+    """Return the key of an activation summary S; ``dataset`` is the dataset's digest."""
+    return digest(
+        {
+            "what": "summary",
+            "model": identity,
+            "dataset": dataset,
+            "layer": layer,
+            "summary": summary,
+            "dtype": "float32",
+        }
+    )
+
+
+def about_key(summary: str) -> str:
+    """Return the key of the record beside a summary: images left out, non-finite values."""
+    return digest({"what": "about", "summary": summary})
+
+
+def predictions_key(identity: Mapping[str, Any], dataset: str) -> str:
+    """Return the key of a model's predictions on a dataset."""
+    return digest({"what": "predictions", "model": identity, "dataset": dataset})
+
+
+@dataclass(frozen=True)
+class Describe:
+    """Build a model and publish its description."""
+
+    model: ModelSpec
+    identity: Mapping[str, Any]
+    kind: ClassVar[str] = "describe"
+    priority: ClassVar[int] = 40
+
+    @property
+    def key(self) -> str:
+        """Key of the plan, and of the description that it publishes."""
+        return description_key(self.identity)
+
+    @property
+    def label(self) -> str:
+        """What a person reads while it runs."""
+        return f"Loading {self.model.name}"
+
+    @property
+    def covers(self) -> tuple[str, ...]:
+        """Keys of what it publishes."""
+        return (self.key,)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that the job board and the engine's tasks pass on."""
+        return {
+            "kind": self.kind,
+            "model": self.model.model_dump(mode="json"),
+            "identity": dict(self.identity),
+        }
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """Run a model over a dataset once, and publish the summaries of every tapped layer.
+
+    Attributes
+    ----------
+    layers
+        The tapped layers in execution order; the forward pass ends at the last one, unless ``output``.
+    summaries
+        Summaries taken of each of them.
+    output
+        Whether the pass runs to the end, and the predictions are published too.
+    images
+        N, the number of rows of the dataset.
+    """
+
+    model: ModelSpec
+    identity: Mapping[str, Any]
+    dataset: DatasetSpec
+    dataset_digest: str
+    images: int
+    layers: tuple[str, ...]
+    summaries: tuple[str, ...]
+    output: bool
+    shard_size: int
+    batch_size: int
+    device: str
+    max_image_pixels: int
+    kind: ClassVar[str] = "extraction"
+    priority: ClassVar[int] = 30
+
+    @cached_property
+    def key(self) -> str:
+        """Key of the plan; how it is cut into shards and batches does not count."""
+        return digest(
+            {
+                "what": self.kind,
+                "model": dict(self.identity),
+                "dataset": self.dataset_digest,
+                "layers": list(self.layers),
+                "summaries": list(self.summaries),
+                "output": self.output,
+            }
+        )
+
+    @property
+    def label(self) -> str:
+        """What a person reads while it runs."""
+        return f"Running {self.model.name} over {self.images:,} images of {self.dataset.name}"
+
+    @cached_property
+    def results(self) -> Mapping[tuple[str, str], str]:
+        """Key of every summary by (layer, summary name)."""
+        return {
+            (layer, summary): summary_key(self.identity, self.dataset_digest, layer, summary)
+            for layer in self.layers
+            for summary in self.summaries
+        }
+
+    @property
+    def predictions(self) -> str:
+        """Key of the predictions."""
+        return predictions_key(self.identity, self.dataset_digest)
+
+    @property
+    def covers(self) -> tuple[str, ...]:
+        """Keys of what it publishes."""
+        return (*self.results.values(), *([self.predictions] if self.output else []))
+
+    @property
+    def starts(self) -> range:
+        """First rows of the shards."""
+        return range(0, self.images, self.shard_size)
+
+    @property
+    def witness(self) -> str:
+        """Key whose shards show the progress: what a shard publishes last."""
+        return self.covers[-1]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that the job board and the engine's tasks pass on."""
+        plain = {
+            name: getattr(self, name)
+            for name in (
+                "dataset_digest",
+                "images",
+                "output",
+                "shard_size",
+                "batch_size",
+                "device",
+                "max_image_pixels",
+            )
+        }
+        return {
+            "kind": self.kind,
+            "model": self.model.model_dump(mode="json"),
+            "identity": dict(self.identity),
+            "dataset": self.dataset.model_dump(mode="json"),
+            "layers": list(self.layers),
+            "summaries": list(self.summaries),
+            **plain,
+        }
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Compute one result from a summary (or, for kernels and overlays, from the model itself).
+
+    Attributes
+    ----------
+    name
+        Which function of :mod:`channelexplorer_dash.extraction.derivations` computes it.
+    source
+        Key of the summary S, or of the description.
+    sample
+        Key of the sample (int64 (2, n): image ids and labels), or empty.
+    parameters
+        JSON-able; for kernels and overlays they hold the model's spec.
+    """
+
+    name: DerivationName
+    layer: str
+    source: str
+    sample: str
+    parameters: Mapping[str, Any]
+    kind: ClassVar[str] = "derivation"
+
+    @cached_property
+    def key(self) -> str:
+        """Key of the plan, and of the result that it publishes."""
+        # Specs hold titles and paths, which say nothing of the result: its identity is in `source`.
+        parameters = {name: value for name, value in self.parameters.items() if not name.startswith("_")}
+        return digest(
+            {
+                "what": self.name,
+                "layer": self.layer,
+                "source": self.source,
+                "sample": self.sample,
+                "parameters": parameters,
+            }
+        )
+
+    @property
+    def priority(self) -> int:
+        """Quick ones first: what a person sees at once is not to wait for UMAP."""
+        if self.name == "projection" and self.parameters.get("method") != "pca":
+            return 0
+        return 10 if self.name == "knn" else 20
+
+    @property
+    def label(self) -> str:
+        """What a person reads while it runs."""
+        method = str(self.parameters.get("method", "")).upper().replace("TSNE", "t-SNE")
+        return _LABELS[self.name].format(layer=self.layer, method=method)
+
+    @property
+    def covers(self) -> tuple[str, ...]:
+        """Keys of what it publishes."""
+        return (self.key,)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that the job board and the engine's tasks pass on."""
+        return {"kind": self.kind, **asdict(self), "parameters": dict(self.parameters)}
+
+
+Plan = Describe | Extraction | Derivation
+
+
+def plan_from_json(data: Mapping[str, Any]) -> Plan:
+    """Read any plan's ``to_json`` form back.
+
+    Raises
+    ------
+    EngineError
+        If it is of no known kind.
+    """
+    fields = {name: value for name, value in data.items() if name != "kind"}
+    if "model" in fields:
+        fields["model"] = ModelSpec.model_validate(fields["model"])
+    if "dataset" in fields:
+        fields["dataset"] = DatasetSpec.model_validate(fields["dataset"])
+    for name in ("layers", "summaries"):
+        if name in fields:
+            fields[name] = tuple(fields[name])
+    for plan in (Describe, Extraction, Derivation):
+        if data.get("kind") == plan.kind:
+            return plan(**fields)
+    raise EngineError(
+        f"The engine knows no work of the kind {data.get('kind')!r}. Restart the server and the engine."
+    )

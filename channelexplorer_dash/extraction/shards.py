@@ -1,0 +1,165 @@
+"""The torch side of the engine's tasks: models built once a process, shards of summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from channelexplorer_dash.datasets.base import SOURCE, Dataset
+from channelexplorer_dash.datasets.registry import open_dataset
+from channelexplorer_dash.errors import DatasetError, ModelError
+from channelexplorer_dash.extraction.forward import run_batch
+from channelexplorer_dash.extraction.layers import describe
+from channelexplorer_dash.extraction.plan import Describe, Extraction, description_key
+from channelexplorer_dash.models.build import BuiltModel, build
+from channelexplorer_dash.models.description import ModelDescription
+from channelexplorer_dash.specs import DatasetSpec, ModelSpec
+from channelexplorer_dash.store import Kind, Store, digest
+
+Decoded = tuple[list[int], torch.Tensor | None, list[tuple[int, str, str]]]
+"""image_ids, their float32 (B, C, H, W) batch (None when no image is readable), and what was left out."""
+
+_models: dict[str, BuiltModel] = {}
+_KEPT_MODELS = 2
+
+
+def loaded_model(spec: ModelSpec, identity: dict[str, Any]) -> BuiltModel:
+    """Return a model, built once in this process; the last two are kept."""
+    key = digest(identity)
+    if key not in _models:
+        while len(_models) >= _KEPT_MODELS:
+            del _models[next(iter(_models))]
+        _models[key] = build(spec)
+    return _models[key]
+
+
+@lru_cache(maxsize=4)
+def _opened(spec_json: str, dataset_digest: str, max_pixels: int) -> Dataset:
+    dataset = open_dataset(DatasetSpec.model_validate_json(spec_json), max_pixels)
+    if dataset.digest != dataset_digest:
+        raise DatasetError(
+            f"The dataset {dataset.name} has changed since the server opened it. Restart the server to read it anew."
+        )
+    return dataset
+
+
+def loaded_dataset(spec: DatasetSpec, dataset_digest: str, max_pixels: int) -> Dataset:
+    """Return a dataset, opened once in this process; refuse one that has changed meanwhile."""
+    return _opened(spec.model_dump_json(), dataset_digest, max_pixels)
+
+
+def publish_description(store: Store, plan: Describe) -> None:
+    """Build the model and publish its description."""
+    if not store.has(Kind.RECORD, plan.key):
+        built = loaded_model(plan.model, dict(plan.identity))
+        store.publish_record(plan.key, describe(built).to_json())
+
+
+def publish_shards(store: Store, plan: Extraction, start: int, still_wanted: Callable[[], None]) -> None:
+    """Run the model over the rows ``start`` … and publish a shard of every result that lacks it.
+
+    Parameters
+    ----------
+    still_wanted
+        Called before every batch; raises when the work was cancelled.
+    """
+
+    def lacking(key: str, kind: Kind) -> bool:
+        return not store.has(kind, key) and start not in store.shards(key)
+
+    keys = {pair: key for pair, key in plan.results.items() if lacking(key, Kind.SUMMARY)}
+    output = plan.output and lacking(plan.predictions, Kind.TABLE)
+    if not keys and not output:
+        return
+    description = ModelDescription.from_json(store.record(description_key(plan.identity)))
+    taps = [description.layer(name) for name in plan.layers if any(layer == name for layer, _ in keys)]
+    summaries = tuple(name for name in plan.summaries if any(summary == name for _, summary in keys))
+    if output and not description.outputs:
+        raise ModelError(f"The model {plan.model.name} has no class outputs to predict with.")
+
+    built = loaded_model(plan.model, dict(plan.identity))
+    dataset = loaded_dataset(plan.dataset, plan.dataset_digest, plan.max_image_pixels)
+    device = torch.device(choose_device(plan.device))
+    module = built.module.to(device)
+    ids = range(start, min(start + plan.shard_size, plan.images))
+    channels = {layer.name: layer.channels for layer in taps}
+    values = {pair: np.full((len(ids), channels[pair[0]]), np.nan, np.float32) for pair in keys}
+    predictions = np.full((len(ids), 2), np.nan, np.float32)
+    left_out: list[tuple[int, str, str]] = []
+    non_finite: dict[str, int] = {}
+
+    for batch_ids, batch, unreadable in _batches(built, dataset, ids, plan.batch_size):
+        still_wanted()
+        left_out += unreadable
+        if batch is None:
+            continue
+        result = run_batch(module, batch.to(device), taps, summaries, output=output)
+        rows = np.asarray(batch_ids) - start
+        for layer, summary in keys:
+            values[layer, summary][rows] = result.summaries[layer][summary]
+        for layer, count in result.non_finite.items():
+            non_finite[layer] = non_finite.get(layer, 0) + count
+        if output and result.logits is not None:
+            predictions[rows] = _most_probable(result.logits)
+
+    record = {"left_out": left_out, "non_finite": non_finite}
+    for pair, key in keys.items():
+        store.publish_shard(key, start, values[pair], record)
+    if output:
+        store.publish_shard(plan.predictions, start, predictions, record)
+
+
+def choose_device(wanted: str) -> str:
+    """Return the torch device for a setting; raise ModelError for one that is not there."""
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=wanted)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(
+            f"The device {wanted!r} cannot be used here. Set `device` to 'auto' or 'cpu'."
+        ) from error
+    return wanted
+
+
+def _most_probable(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return (B, 2): the largest logit's index and its softmax probability."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    best = logits.argmax(axis=1)
+    probability = shifted[np.arange(len(best)), best] / shifted.sum(axis=1)
+    return np.stack([best, probability], axis=1).astype(np.float32)
+
+
+def _batches(built: BuiltModel, dataset: Dataset, ids: range, size: int) -> Iterator[Decoded]:
+    """Decode the next batch in another thread while the model runs on this one."""
+    starts = range(ids.start, ids.stop, size)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
+        ahead = [pool.submit(_decode, built, dataset, range(s, min(s + size, ids.stop))) for s in starts[:2]]
+        for position in range(len(starts)):
+            if position + 2 < len(starts):
+                first = starts[position + 2]
+                following = range(first, min(first + size, ids.stop))
+                ahead.append(pool.submit(_decode, built, dataset, following))
+            yield ahead.pop(0).result()
+
+
+def _decode(built: BuiltModel, dataset: Dataset, ids: range) -> Decoded:
+    good: list[int] = []
+    tensors: list[torch.Tensor] = []
+    left_out: list[tuple[int, str, str]] = []
+    for image_id in ids:
+        try:
+            tensors.append(built.transform(dataset.image(image_id)))
+            good.append(image_id)
+        except DatasetError as error:
+            source = dataset.table[SOURCE][image_id]
+            left_out.append((image_id, str(source), str(error)))
+    return good, torch.stack(tensors) if tensors else None, left_out

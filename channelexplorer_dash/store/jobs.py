@@ -1,0 +1,139 @@
+"""The job board: small files that say what is being computed, for all processes that share a store.
+
+A marker stands for one piece of work from the moment somebody asks for it until it is published, fails or
+is cancelled. Removing the marker cancels the work: tasks look for it between batches. A failure keeps the
+message until somebody asks to try again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from channelexplorer_dash.store.files import Store
+
+FRESH_SECONDS = 30.0
+"""A marker that nobody touched for so long belongs to work that nobody does or waits for."""
+
+
+@dataclass(frozen=True)
+class Marker:
+    """One piece of work.
+
+    Attributes
+    ----------
+    key
+        Key of the work.
+    token
+        Differs between two attempts at the same work.
+    label
+        What a person reads.
+    covers
+        Keys of the results that the work will publish.
+    work
+        The work's own JSON form, from which any process can submit it again.
+    """
+
+    key: str
+    token: str
+    label: str
+    covers: tuple[str, ...]
+    work: Mapping[str, Any]
+
+
+class JobBoard:
+    """Markers and failures of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._jobs = store.root / "jobs"
+        self._failures = store.root / "failures"
+        self._jobs.mkdir(exist_ok=True)
+        self._failures.mkdir(exist_ok=True)
+
+    def post(self, key: str, label: str, covers: tuple[str, ...], work: Mapping[str, Any]) -> Marker:
+        """Put up a marker, or return the one that another process put up first."""
+        marker = Marker(key, uuid.uuid4().hex[:12], label, covers, work)
+        text = json.dumps(asdict(marker))
+        descriptor, temporary = tempfile.mkstemp(dir=self._jobs, prefix=".writing-")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            # A link, unlike a rename, fails when the name is taken: exactly one process wins.
+            os.link(temporary, self._path(key))
+        except FileExistsError:
+            return self.find(key) or self.post(key, label, covers, work)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        return marker
+
+    def find(self, key: str) -> Marker | None:
+        """Return the marker of a piece of work, if it is up."""
+        return _read(self._path(key))
+
+    def all(self, *, fresh_only: bool = False) -> tuple[Marker, ...]:
+        """Return every marker, oldest first."""
+        now = time.time()
+        found: list[tuple[float, Marker]] = []
+        for path in self._jobs.glob("*.json"):
+            with contextlib.suppress(FileNotFoundError):
+                touched = path.stat().st_mtime
+                if (marker := _read(path)) and (not fresh_only or now - touched < FRESH_SECONDS):
+                    found.append((touched, marker))
+        return tuple(marker for _, marker in sorted(found, key=lambda pair: (pair[0], pair[1].key)))
+
+    def covering(self, result: str) -> Marker | None:
+        """Return a marker whose work will publish ``result``."""
+        return next((marker for marker in self.all() if result in marker.covers), None)
+
+    def touch(self, key: str) -> None:
+        """Say that somebody does the work, or waits for it."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self._path(key))
+
+    def wanted(self, key: str, token: str) -> bool:
+        """Tell whether an attempt is still wanted (it was neither cancelled nor replaced)."""
+        marker = self.find(key)
+        return marker is not None and marker.token == token
+
+    def remove(self, key: str) -> None:
+        """Take a marker down: the work is done, or cancelled."""
+        self._path(key).unlink(missing_ok=True)
+
+    def fail(self, key: str, message: str) -> None:
+        """Keep a failure's message, and take the marker down."""
+        path = self._failures / f"{key}.json"
+        temporary = path.with_suffix(f".{uuid.uuid4().hex}.writing")
+        temporary.write_text(json.dumps({"message": message}), encoding="utf-8")
+        temporary.replace(path)
+        self.remove(key)
+
+    def failure(self, key: str) -> str | None:
+        """Return the message of a failed piece of work."""
+        try:
+            text = (self._failures / f"{key}.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        return str(json.loads(text)["message"])
+
+    def forgive(self, key: str) -> None:
+        """Forget a failure, so that the work may be tried again."""
+        (self._failures / f"{key}.json").unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self._jobs / f"{key}.json"
+
+
+def _read(path: Path) -> Marker | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return Marker(data["key"], data["token"], data["label"], tuple(data["covers"]), data["work"])

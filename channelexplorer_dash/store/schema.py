@@ -1,0 +1,35 @@
+"""Columns of every table in the store."""
+
+from __future__ import annotations
+
+import polars as pl
+
+IMAGE_ID = "image_id"
+LABEL = "label"
+CHANNEL = "channel"
+PREDICTION = "prediction"
+CONFIDENCE = "confidence"
+COUNT = "count"
+SUM = "sum"
+SQUARES = "squares"
+MINIMUM = "minimum"
+MAXIMUM = "maximum"
+ACTIVE = "active"
+
+PREDICTIONS = pl.Schema({IMAGE_ID: pl.UInt32, PREDICTION: pl.Int32, CONFIDENCE: pl.Float32})
+"""One row per readable image: the model's most probable output and its softmax probability."""
+
+CLASS_SUMS = pl.Schema(
+    {
+        LABEL: pl.Int32,
+        CHANNEL: pl.Int32,
+        COUNT: pl.Int64,
+        SUM: pl.Float64,
+        SQUARES: pl.Float64,
+        MINIMUM: pl.Float32,
+        MAXIMUM: pl.Float32,
+        ACTIVE: pl.Int64,
+    }
+)
+"""One row per class and channel: Σ and Σ² over the class's images, in how many of them the channel is
+active, and the channel's least and largest value over all classes."""
