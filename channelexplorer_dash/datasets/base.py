@@ -27,7 +27,8 @@ class Dataset(Protocol):
         One name per label 0 … K-1.
     table
         One row per image, in order: ``image_id`` (UInt32, equal to the row number), ``label`` (Int32),
-        ``source`` (String: what names the image to a person, a relative path or a row), and any further columns.
+        ``source`` (String: what names the image to a person, a relative path or a row), and any further
+        columns.
     labels
         int64 (N,): the ``label`` column.
     digest
