@@ -61,14 +61,14 @@ demo: $(VENV)/.demo  ## Install, then serve the demo (with the photographs and F
 photos: data/photos.toml  ## Prepare the labelled photographs and two ImageNet classifiers
 
 data/photos.toml: $(VENV)/.photos
-	$(BIN)/python scripts/prepare_photos.py
+	$(BIN)/python -m scripts.prepare_photos
 	@touch $@
 
 .PHONY: fashion
 fashion: data/fashion.toml  ## Prepare Fashion-MNIST (70,000 images) and its classifier
 
 data/fashion.toml: $(VENV)/.demo
-	$(BIN)/python scripts/prepare_fashion.py
+	$(BIN)/python -m scripts.prepare_fashion
 	@touch $@
 
 # --- check it ----------------------------------------------------------------------------------------
@@ -108,15 +108,15 @@ types: build/site/.stamp  ## Check the types of the installed package, strictly
 
 .PHONY: docs
 docs: $(VENV)/.dev  ## Write the pages of docs/ that are generated
-	$(BIN)/python scripts/write_settings_page.py
+	$(BIN)/python -m scripts.write_settings_page
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev chromium data/photos.toml  ## Take the pictures of docs/images from the real page
-	$(BIN)/python scripts/screenshots.py
+	$(BIN)/python -m scripts.screenshots
 
 .PHONY: lock
 lock: $(VENV)/.dev  ## Pin in constraints.txt what is installed
-	$(BIN)/python scripts/write_constraints.py
+	$(BIN)/python -m scripts.write_constraints
 
 .PHONY: clean
 clean:  ## Remove what was built; the data and the store of the demo stay

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from channelexplorer_dash import ids
+from scripts.write_settings_page import page as settings_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = [ROOT / "channelexplorer_dash", ROOT / "callbacks"]
@@ -44,14 +43,6 @@ def texts(tree: ast.AST) -> Iterator[ast.Constant]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node
-
-
-def load_script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("file", modules(*CODE), ids=shown)
@@ -117,7 +108,7 @@ def test_nothing_of_the_page_is_fetched_from_elsewhere() -> None:
 
 def test_the_settings_page_is_current() -> None:
     written = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert written == load_script("write_settings_page").page(), "run `make docs`"
+    assert written == settings_page(), "run `make docs`"
 
 
 def test_the_pins_drop_local_versions() -> None:
@@ -154,8 +145,8 @@ def test_commands_of_the_pages_exist(page: Path) -> None:
             assert target in targets, f"{shown(page)}: no `make {target}`"
         for name in re.findall(r"-m benchmarks ([a-z_]+)", command):
             assert (ROOT / "benchmarks" / f"{name}.py").exists(), f"{shown(page)}: no benchmark {name}"
-        for script in re.findall(r"\bscripts/[\w.]+", command):
-            assert (ROOT / script).exists(), f"{shown(page)}: no {script}"
+        for name in re.findall(r"-m scripts\.(\w+)", command):
+            assert (ROOT / "scripts" / f"{name}.py").exists(), f"{shown(page)}: no script {name}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
