@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from pathlib import Path
 from typing import assert_never
 
 from channelexplorer_dash.datasets.arrays import ArraysDataset
@@ -51,46 +49,27 @@ def open_dataset(spec: DatasetSpec, max_pixels: int) -> Dataset:
             assert_never(never)
 
 
-def register_object(
-    items: object,
-    name: str,
-    *,
-    title: str = "",
-    class_names: Sequence[str] | None = None,
-    model: str | None = None,
-    licence: str = "",
-) -> DatasetSpec:
-    """Register a dataset of this process and return the spec that names it.
+def register_object(name: str, items: object) -> str:
+    """Keep an object of this process and return the token that stands for it in a spec's ``path``.
 
-    The object is kept as long as the process lives, and must not change meanwhile.
+    The object is kept as long as the process lives. The same object under the same name has the same token.
 
     Parameters
     ----------
+    name
+        Name of the dataset, part of the token.
     items
         ``torch.utils.data.Dataset`` or anything else that
         :class:`channelexplorer_dash.datasets.objects.ObjectDataset` takes, or a
-        :class:`channelexplorer_dash.datasets.base.Dataset`.
-    name, title, class_names, model, licence
-        As in :class:`~channelexplorer_dash.specs.DatasetSpec`.
-
-    Returns
-    -------
-    DatasetSpec
-        Of kind ``object``, with a token as ``path``; it opens in this process only.
+        :class:`channelexplorer_dash.datasets.base.Dataset`, which is served as it is.
     """
     with _lock:
-        token = next((known for known, kept in _objects.items() if kept is items), f"object-{len(_objects)}")
+        for token, kept in _objects.items():
+            if kept is items and token.rpartition("#")[0] == name:
+                return token
+        token = f"{name}#{len(_objects)}"
         _objects[token] = items
-    names = None if class_names is None else tuple(class_names)
-    return DatasetSpec(
-        name=name,
-        title=title,
-        kind="object",
-        path=Path(token),
-        class_names=names,
-        model=model,
-        licence=licence,
-    )
+        return token
 
 
 def resolve_object(token: str) -> object:
