@@ -90,7 +90,7 @@ JOBS_LIST = "ce-jobs-list"
 JOBS_TICK = "ce-jobs-tick"
 
 
-def part(view: str, name: str, panel: Any) -> PartId:
+def part(view: Any, name: Any, panel: Any) -> PartId:
     """Return the id of one part of a view: of one panel, or of ``MATCH``/``ALL`` panels.
 
     Parameters
@@ -98,7 +98,7 @@ def part(view: str, name: str, panel: Any) -> PartId:
     view
         ``scatterplot``, ``jaccard``, ``heatmap``, ``panel``, ``layers``, ``gallery``, ``hierarchy``, …
     name
-        The part: ``graph``, ``version``, ``status``, ``tick``, ``cancel``, ``close``, …
+        The part: ``graph``, ``version``, ``status``, ``tick``, ``cancel``, ``close``, …, or a wildcard.
     panel
         The panel's layer, an item's key, or a wildcard of ``dash.dependencies``.
     """
