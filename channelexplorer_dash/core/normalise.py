@@ -8,24 +8,24 @@ import numpy as np
 import numpy.typing as npt
 
 from channelexplorer_dash.core.arrays import BoolArray, DoubleArray, FloatArray, chunks, matrix, shaped
-from channelexplorer_dash.errors import unknown_name
+from channelexplorer_dash.errors import DatasetError, unknown_name
 
 METHODS = ("none", "minmax", "zscore", "image_l1")
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """A normalisation as fitted to a summary, to be applied to any of its rows.
+    """What :func:`normalise` takes from all images, so that a few of them can be normalised alone.
 
     Attributes
     ----------
     method
-        One of :data:`METHODS`.
+        One of ``METHODS``.
     shift, scale
-        float64 (C,): a channel's value becomes (s − shift) · scale; scale is 0 for a dead channel under
-        ``minmax`` and ``zscore``.
+        float64 (C,): the result is (s − shift) · scale; the scale of a dead channel is 0. Zeros and ones
+        for ``none`` and ``image_l1``, which take nothing from other images.
     dead
-        bool (C,): channels of one value over all images.
+        bool (C,): :func:`dead_channels`.
     """
 
     method: str
@@ -34,14 +34,17 @@ class Scaling:
     dead: BoolArray
 
 
-def fit_scaling(S: npt.ArrayLike, method: str) -> Scaling:
-    """Fit a normalisation to an activation summary.
+def normalise(S: npt.ArrayLike, method: str) -> FloatArray:
+    """Normalise an activation summary.
 
-    - ``none``: S itself
+    - ``none``: S itself, not a copy of it
     - ``minmax``: (s − min_c) / (max_c − min_c) per channel, as ChannelExplorer (arXiv 2505.04647) does
       before it takes active sets
     - ``zscore``: (s − mean_c) / std_c per channel, std over all images (divided by N)
-    - ``image_l1``: s / Σ_c |s| per image, which needs no fitting
+    - ``image_l1``: s / Σ_c |s| per image
+
+    Where the divisor is 0 (a dead channel, an image of zeros) the result is 0, never NaN. One image alone
+    has only dead channels.
 
     Parameters
     ----------
@@ -50,6 +53,11 @@ def fit_scaling(S: npt.ArrayLike, method: str) -> Scaling:
     method
         One of the names above.
 
+    Returns
+    -------
+    numpy.ndarray
+        float32 (N, C).
+
     Raises
     ------
     UnknownNameError
@@ -57,81 +65,54 @@ def fit_scaling(S: npt.ArrayLike, method: str) -> Scaling:
     DatasetError
         If S is not a matrix, is empty, or holds NaN or infinity.
     """
-    if method not in METHODS:
-        raise unknown_name("normalisation", method, list(METHODS))
     values = matrix(S)
-    channels = values.shape[1]
-    shift, scale = np.zeros(channels), np.ones(channels)
-    if method == "minmax":
-        shift, scale = _minmax(values)
-    elif method == "zscore":
-        shift, scale = _zscore(values)
-    return Scaling(method, shift, scale, dead_channels(values))
+    return _scaled(values, _fit(values, method))
 
 
-def apply_scaling(rows: npt.ArrayLike, scaling: Scaling) -> FloatArray:
-    """Normalise rows of a summary as :func:`fit_scaling` found it.
-
-    Where the divisor is 0 (a dead channel, an image of zeros) the result is 0, never NaN.
-
-    Parameters
-    ----------
-    rows
-        float32 (n, C).
-    scaling
-        Fitted to the whole summary.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (n, C); for ``none`` the rows themselves, not a copy of them.
-
-    Raises
-    ------
-    DatasetError
-        If the rows are not a matrix, are empty, or hold NaN or infinity.
-    """
-    values = matrix(rows)
-    if scaling.method == "none":
-        return values
-    result = np.empty_like(values)
-    for part in _double_chunks(values):
-        block = values[part].astype(np.float64)
-        if scaling.method == "image_l1":
-            size = np.abs(block).sum(axis=1, keepdims=True)
-            np.divide(block, size, out=block, where=size > 0)
-        else:
-            block -= scaling.shift
-            block *= scaling.scale
-        result[part] = block
-    return result
-
-
-def normalise(S: npt.ArrayLike, method: str) -> FloatArray:
-    """Normalise an activation summary: :func:`fit_scaling`, then :func:`apply_scaling`.
-
-    One image alone has only dead channels.
+def fit_scaling(S: npt.ArrayLike, method: str) -> Scaling:
+    """Return what the normalisation of these images takes from them all.
 
     Parameters
     ----------
     S
-        float32 (N, C).
+        float32 (N, C): every image that takes part.
     method
-        One of :data:`METHODS`.
+        One of ``METHODS``.
+
+    Raises
+    ------
+    UnknownNameError, DatasetError
+        As :func:`normalise`.
+    """
+    return _fit(matrix(S), method)
+
+
+def apply_scaling(S: npt.ArrayLike, scaling: Scaling) -> FloatArray:
+    """Normalise some of the images as :func:`normalise` does with all of them, to the last bit.
+
+    Parameters
+    ----------
+    S
+        float32 (n, C).
+    scaling
+        :func:`fit_scaling` of all images.
 
     Returns
     -------
     numpy.ndarray
-        float32 (N, C).
+        float32 (n, C); ``S`` itself for ``none``.
 
     Raises
     ------
-    UnknownNameError
-        If there is no such method.
     DatasetError
-        If S is not a matrix, is empty, or holds NaN or infinity.
+        As :func:`normalise`, or if the number of channels differs.
     """
-    return apply_scaling(S, fit_scaling(S, method))
+    values = matrix(S)
+    if values.shape[1] != len(scaling.shift):
+        raise DatasetError(
+            f"The normalisation is of {len(scaling.shift)} channels; these images have {values.shape[1]}."
+        )
+    return _scaled(values, scaling)
 
 
 def dead_channels(S: npt.ArrayLike) -> BoolArray:
@@ -152,22 +133,25 @@ def dead_channels(S: npt.ArrayLike) -> BoolArray:
     return dead
 
 
-def _double_chunks(values: FloatArray) -> list[slice]:
-    return list(chunks(len(values), 8 * values.shape[1]))
+def _fit(values: FloatArray, method: str) -> Scaling:
+    if method not in METHODS:
+        raise unknown_name("normalisation", method, list(METHODS))
+    low, high = values.min(axis=0).astype(np.float64), values.max(axis=0).astype(np.float64)
+    if method == "minmax":
+        shift, scale = low, _inverse(high - low)
+    elif method == "zscore":
+        shift, scale = _zscore(values, low)
+    else:
+        shift, scale = np.zeros_like(low), np.ones_like(low)
+    return Scaling(method, shift, scale, low == high)
 
 
-def _minmax(values: FloatArray) -> tuple[DoubleArray, DoubleArray]:
-    low = values.min(axis=0).astype(np.float64)
-    span = values.max(axis=0) - low
-    return low, _inverse(span)
-
-
-def _zscore(values: FloatArray) -> tuple[DoubleArray, DoubleArray]:
-    parts = _double_chunks(values)
-    low = values.min(axis=0).astype(np.float64)
-    # Sums are taken of the distance to the minimum, so that a constant channel gives exactly 0.
-    mean = sum(np.subtract(values[p], low, dtype=np.float64).sum(axis=0) for p in parts) / len(values) + low
-    squares = np.zeros(values.shape[1])
+def _zscore(values: FloatArray, low: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    parts = list(chunks(len(values), 8 * values.shape[1]))
+    mean, squares = low.copy(), np.zeros_like(low)
+    for part in parts:
+        # Summed as the distance to the minimum, so that a constant channel has exactly its value as mean.
+        mean += np.subtract(values[part], low, dtype=np.float64).sum(axis=0) / len(values)
     for part in parts:
         centred = np.subtract(values[part], mean, dtype=np.float64)
         squares += np.einsum("ij,ij->j", centred, centred)
@@ -176,3 +160,19 @@ def _zscore(values: FloatArray) -> tuple[DoubleArray, DoubleArray]:
 
 def _inverse(scale: DoubleArray) -> DoubleArray:
     return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+
+
+def _scaled(values: FloatArray, scaling: Scaling) -> FloatArray:
+    if scaling.method == "none":
+        return values
+    result = np.empty_like(values)
+    for part in chunks(len(values), 8 * values.shape[1]):
+        if scaling.method == "image_l1":
+            block = values[part].astype(np.float64)
+            size = np.abs(block).sum(axis=1, keepdims=True)
+            np.divide(block, size, out=block, where=size > 0)
+        else:
+            block = np.subtract(values[part], scaling.shift, dtype=np.float64)
+            block *= scaling.scale
+        result[part] = block
+    return result

@@ -63,7 +63,8 @@ def _mean(values: FloatArray) -> DoubleArray:
     total = np.zeros(values.shape[1])
     for part in chunks(len(values), 8 * values.shape[1]):
         total += np.subtract(values[part], values[0], dtype=np.float64).sum(axis=0)
-    return total / len(values) + values[0]
+    mean: DoubleArray = total / len(values) + values[0]
+    return mean
 
 
 class _Centred:
@@ -93,7 +94,8 @@ class _Centred:
     def gram(self) -> DoubleArray:
         """Return X Xᵀ, (n, n)."""
         whole = np.concatenate([self.block(part) for part in self.parts])
-        return (whole @ whole.T).astype(np.float64)
+        product: DoubleArray = (whole @ whole.T).astype(np.float64)
+        return product
 
     def times(self, vectors: DoubleArray) -> DoubleArray:
         """Return X V."""

@@ -60,7 +60,7 @@ def summarise(activation: npt.NDArray[Any], summary: str) -> FloatArray:
     if 0 in maps.shape[2:]:
         raise DatasetError(f"These activation maps have no position to summarise: shape {maps.shape}.")
     if summary == "spectral":
-        result = np.linalg.norm(maps, ord=2, axis=(-2, -1))
+        result: DoubleArray = np.linalg.norm(maps, ord=2, axis=(-2, -1))
     else:
         result = _FORMULAS[summary](maps.reshape(*maps.shape[:2], -1))
     return result.astype(np.float32)
