@@ -10,7 +10,7 @@ from scripts.training import Recipe, run
 
 NAME = "digits_resnet10t"
 RECIPE = Recipe(
-    epochs=15, batch_size=64, learning_rate=5e-3, weight_decay=0.05, label_smoothing=0.05, shift=3, flip=False
+    epochs=15, batch_size=64, learning_rate=5e-3, weight_decay=0.05, label_smoothing=0.05, shift=2, flip=False
 )
 
 if __name__ == "__main__":
