@@ -66,7 +66,9 @@ def build(spec: ModelSpec) -> BuiltModel:
     path = spec.checkpoint
     if path is not None:
         if kind == "object":
-            raise ModelError(f"The model {spec.name!r} is registered with its weights: it takes no checkpoint.")
+            raise ModelError(
+                f"The model {spec.name!r} is registered with its weights: it takes no checkpoint."
+            )
         apply_state(module, read_state(path), path, rest)
     module.eval()
     preprocessing = resolve_preprocessing(module, spec)
@@ -98,8 +100,8 @@ def _from_timm(spec: ModelSpec, name: str) -> nn.Module:
         reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         if hub or on_hub:
             raise ModelError(
-                f"The weights of {name!r} could not be had from the hub ({reason}). Check the name and the connection, "
-                "or give the path of a downloaded checkpoint in `weights`."
+                f"The weights of {name!r} could not be had from the hub ({reason}). Check the name and the "
+                "connection, or give the path of a downloaded checkpoint in `weights`."
             ) from error
         raise ModelError(
             f"timm could not build {name!r} with the options {dict(spec.options)} ({reason}). Mend `options`."
@@ -111,8 +113,8 @@ def _from_factory(spec: ModelSpec, target: str) -> nn.Module:
     where, _, function = target.partition(":")
     if spec.weights == "hub":
         raise ModelError(
-            f"The model {spec.name!r} comes from a factory, which has no hub weights: let the factory load them, "
-            "or give the path of a checkpoint in `weights`."
+            f"The model {spec.name!r} comes from a factory, which has no hub weights: let the factory load "
+            "them, or give the path of a checkpoint in `weights`."
         )
     try:
         factory = getattr(importlib.import_module(where), function)

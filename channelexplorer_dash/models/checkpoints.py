@@ -24,7 +24,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Parameters
     ----------
     path
-        ``.safetensors``, or ``.pt``, ``.pth``, ``.bin`` or ``.ckpt`` as written by ``torch.save``, loaded with
+        ``.safetensors``, or ``.pt``, ``.pth``, ``.bin`` or ``.ckpt`` as ``torch.save`` writes it, loaded with
         ``weights_only=True`` so that no code in the file runs. The tensors may lie under ``state_dict``,
         ``model_state_dict`` or ``model``; the prefixes ``module.`` and ``_orig_mod.`` are taken off.
 
@@ -42,7 +42,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         content = _read_torch(path)
     else:
         raise ModelError(
-            f"The checkpoint {path} must end in .safetensors, {', '.join(_TORCH_SUFFIXES)}: save the state_dict so."
+            f"The checkpoint {path} must end in .safetensors, {', '.join(_TORCH_SUFFIXES)}. "
+            "Save the model's state_dict() in one of these."
         )
     return _without_wrappers(_unnest(content, path))
 
@@ -80,7 +81,9 @@ def _read_safetensors(path: Path) -> object:
     try:
         return load_file(path, device="cpu")
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"The checkpoint {path} is damaged or is not safetensors: {error}. Save it again.") from error
+        raise ModelError(
+            f"The checkpoint {path} is damaged or is not safetensors: {error}. Save it again."
+        ) from error
 
 
 def _read_torch(path: Path) -> object:
@@ -89,12 +92,13 @@ def _read_torch(path: Path) -> object:
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"The checkpoint {path} holds more than tensors, or is damaged, and was not loaded, since Python "
-            "objects in a file can run any code. Load it where you trust it, and save its state_dict() alone, "
-            "best as .safetensors."
+            "objects in a file can run any code. Load it where you trust it, and save its state_dict() "
+            "alone, best as .safetensors."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"The checkpoint {path} cannot be read as a torch file ({str(error).splitlines()[0] or error!r}). "
+            f"The checkpoint {path} cannot be read as a torch file ({reason}). "
             "Save it again with torch.save(model.state_dict(), path)."
         ) from error
 
@@ -139,7 +143,8 @@ def _advice(
 
 
 def _classifier_keys(module: nn.Module) -> set[str]:
-    names = getattr(module, "pretrained_cfg", {}).get("classifier") or ()
+    config = getattr(module, "pretrained_cfg", None)
+    names = (config.get("classifier") if isinstance(config, Mapping) else None) or ()
     names = (names,) if isinstance(names, str) else names
     return {f"{name}.{part}" for name in names for part in ("weight", "bias")}
 

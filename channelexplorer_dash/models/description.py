@@ -90,9 +90,11 @@ class ModelDescription:
             for layer in data["layers"]
         )
         size = data["input_size"]
-        return cls(**{
-            **data,
-            "layers": layers,
-            "input_size": (int(size[0]), int(size[1]), int(size[2])),
-            "class_names": tuple(data["class_names"]),
-        })
+        return cls(
+            **{
+                **data,
+                "layers": layers,
+                "input_size": (int(size[0]), int(size[1]), int(size[2])),
+                "class_names": tuple(data["class_names"]),
+            }
+        )

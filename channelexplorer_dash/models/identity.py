@@ -88,7 +88,7 @@ def _source_digest(module: str) -> str | None:
 def _find(module: str) -> ModuleSpec | None:
     top, *rest = module.split(".")
     try:
-        # Only the top-level name goes through the installed finders: for a dotted one they would import its parents.
+        # Only the top-level name goes through all finders: for a dotted one its parents would be imported.
         found = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return None

@@ -25,7 +25,8 @@ def resolve_preprocessing(module: nn.Module, spec: ModelSpec) -> dict[str, Any]:
     The overrides of the spec come first, then what the model's own configuration says
     (``timm.data.resolve_model_data_config``), then 224 × 224 with ImageNet's mean and deviation.
     The number of channels is ``in_chans`` of the options, or what the first convolution of a module
-    without a configuration takes; a model of one channel gets the mean over the colours as its mean and deviation.
+    without a configuration takes; a model of one channel gets the mean over the
+    colours as its mean and deviation.
 
     Raises
     ------
@@ -36,7 +37,9 @@ def resolve_preprocessing(module: nn.Module, spec: ModelSpec) -> dict[str, Any]:
 
     given = dict(spec.preprocessing)
     if unknown := sorted(set(given) - set(_KEYS)):
-        raise ModelError(f"preprocessing of {spec.name!r}: {unknown[0]!r} is not known. Known: {', '.join(_KEYS)}.")
+        raise ModelError(
+            f"preprocessing of {spec.name!r}: {unknown[0]!r} is not known. Known: {', '.join(_KEYS)}."
+        )
     found = resolve_model_data_config(module)
     merged = {key: given.get(key, found[key]) for key in _KEYS}
     if "input_size" in given:
@@ -46,8 +49,8 @@ def resolve_preprocessing(module: nn.Module, spec: ModelSpec) -> dict[str, Any]:
     channels = size[0]
     if channels not in _IMAGE_MODES:
         raise ModelError(
-            f"The model {spec.name!r} takes images of {channels} channels; only grey (1) and colour (3) are known. "
-            "Set preprocessing.input_size = [channels, height, width] if that is not what it takes."
+            f"The model {spec.name!r} takes images of {channels} channels; only grey (1) and colour (3) are "
+            "known. Set preprocessing.input_size = [channels, height, width] if that is not what it takes."
         )
     return {
         "input_size": list(size),
@@ -93,7 +96,7 @@ def _size(given: Any, name: str) -> tuple[int, int, int]:
         channels = height = width = 0
     if min(channels, height, width) < 1 or max(height, width) > 8192:
         raise ModelError(
-            f"preprocessing of {name!r}: input_size must be [channels, height, width], such as [3, 224, 224]; "
+            f"preprocessing of {name!r}: input_size must be [channels, height, width], as [3, 224, 224]; "
             f"it is {str(given)[:60]}."
         )
     return channels, height, width
@@ -109,8 +112,9 @@ def _per_channel(key: str, given: Any, channels: int, name: str) -> list[float]:
     elif channels == 1 and values:
         values = [fmean(values)]
     if len(values) != channels or (key == "std" and min(values) <= 0):
+        kind = "positive numbers" if key == "std" else "numbers"
         raise ModelError(
-            f"preprocessing of {name!r}: {key} must be {channels} {'positive ' if key == 'std' else ''}numbers, "
+            f"preprocessing of {name!r}: {key} must be {channels} {kind}, "
             f"one for each channel; it is {str(given)[:60]}."
         )
     return values
@@ -118,11 +122,15 @@ def _per_channel(key: str, given: Any, channels: int, name: str) -> list[float]:
 
 def _one_of(key: str, given: Any, known: tuple[str, ...], name: str) -> str:
     if given not in known:
-        raise ModelError(f"preprocessing of {name!r}: {key} must be one of {', '.join(known)}; it is {given!r}.")
+        raise ModelError(
+            f"preprocessing of {name!r}: {key} must be one of {', '.join(known)}; it is {given!r}."
+        )
     return str(given)
 
 
 def _share(given: Any, name: str) -> float:
     if not isinstance(given, (int, float)) or not 0 < given <= 1:
-        raise ModelError(f"preprocessing of {name!r}: crop_pct must be above 0 and at most 1; it is {given!r}.")
+        raise ModelError(
+            f"preprocessing of {name!r}: crop_pct must be above 0 and at most 1; it is {given!r}."
+        )
     return float(given)

@@ -119,7 +119,8 @@ def _snapshot(given: Any, name: str) -> Any:
         ) from error
     if not _is_module(made):
         raise ModelError(
-            f"The function given for the model {name!r} returned a {type(made).__name__}, not a torch.nn.Module."
+            f"The function given for the model {name!r} returned a {type(made).__name__}: "
+            "it must return a torch.nn.Module."
         )
     return made
 

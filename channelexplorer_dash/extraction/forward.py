@@ -1,0 +1,204 @@
+"""One forward pass that reduces every tapped layer on the way and keeps no activation."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from channelexplorer_dash.errors import ModelError
+from channelexplorer_dash.extraction.reduce import reduce_activation
+from channelexplorer_dash.extraction.running import as_input, exclusive, first_tensor, forward_error
+from channelexplorer_dash.models.description import Layer
+from channelexplorer_dash.results import FloatArray
+
+# These turn NaN and infinity into NaN or infinity; the counting summaries would hide them.
+_REVEALING = ("l2", "rms", "mean", "max_abs")
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one batch gives.
+
+    Attributes
+    ----------
+    summaries
+        layer name → summary → float32 (B, C), finite everywhere.
+    logits
+        float32 (B, K), finite everywhere; None where they were not asked for, or the output is not (B, K).
+    non_finite
+        layer name → how many of its B · C maps held, or summed to, NaN or infinity; their summaries are 0.
+    non_finite_logits
+        How many logits were NaN or infinite, and are 0.
+    """
+
+    summaries: Mapping[str, Mapping[str, FloatArray]]
+    logits: FloatArray | None
+    non_finite: Mapping[str, int]
+    non_finite_logits: int = 0
+
+
+class _Stop(BaseException):
+    """Ends a forward pass once every tap is served; no ``except Exception`` of a model can swallow it."""
+
+
+def run_batch(
+    module: nn.Module, batch: Tensor, taps: Sequence[Layer], summaries: Sequence[str], output: bool
+) -> BatchResult:
+    """Run the model as far as its deepest tap and reduce every tapped layer on the way.
+
+    Each output is reduced inside its hook, before any later in-place operation can change it.
+
+    Parameters
+    ----------
+    module
+        In evaluation mode.
+    batch
+        float32 (B, C, H, W); moved to the device and floating type of the module.
+    taps
+        Layers of the model's description.
+    summaries
+        Names of :data:`channelexplorer_dash.selection.Summary`.
+    output
+        Whether to run to the end and return the logits.
+
+    Raises
+    ------
+    ModelError
+        If the forward pass fails, or does not reach a tapped layer.
+    UnknownNameError
+        If a summary is unknown.
+    """
+    reduced: dict[str, tuple[dict[str, Tensor], Tensor]] = {}
+
+    def visit(layer: Layer, activation: Tensor) -> None:
+        reduced[layer.name] = _finite_or_zero(activation, layer, summaries)
+
+    result = visit_layers(module, batch, taps, visit, output=output)
+    # Copied to the host only now: a copy in each hook would make the device wait for it.
+    on_host = {
+        name: {key: value.cpu().numpy() for key, value in values.items()}
+        for name, (values, _) in reduced.items()
+    }
+    bad = {name: int(found.sum()) for name, (_, found) in reduced.items()}
+    logits, bad_logits = _logits(result, len(batch))
+    return BatchResult(
+        summaries=on_host,
+        logits=logits,
+        non_finite=bad,
+        non_finite_logits=bad_logits,
+    )
+
+
+def visit_layers(
+    module: nn.Module,
+    batch: Tensor,
+    taps: Sequence[Layer],
+    visit: Callable[[Layer, Tensor], None],
+    *,
+    output: bool = False,
+) -> Any:
+    """Call ``visit`` with each tapped layer's output the moment it is there; stop after the last of them.
+
+    The tensor belongs to the running model: reduce or copy it before returning.
+
+    Returns
+    -------
+    Any
+        The model's output with ``output``, else None.
+
+    Raises
+    ------
+    ModelError
+        If the forward pass fails, or ends without a tapped layer.
+    """
+    waiting: dict[str, dict[int, Layer]] = defaultdict(dict)
+    for tap in taps:
+        name, number = split_name(tap.name)
+        waiting[name][number] = tap
+    open_taps = {tap.name for tap in taps}
+    if not open_taps and not output:
+        return None
+    parts = dict(module.named_modules())
+    if lost := [tap.name for tap in taps if split_name(tap.name)[0] not in parts]:
+        raise _unreached(lost)
+    calls: Counter[str] = Counter()
+    failure: list[Exception] = []
+
+    def hook_for(name: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, _args: Any, result: Any) -> None:
+            calls[name] += 1
+            layer = waiting[name].get(calls[name])
+            tensor = first_tensor(result)
+            if layer is None or tensor is None:
+                return
+            try:
+                visit(layer, tensor)
+            except Exception as error:
+                failure.append(error)
+                raise _Stop from error
+            open_taps.discard(layer.name)
+            if not open_taps and not output:
+                raise _Stop
+
+        return hook
+
+    returned: Any = None
+    handles = []
+    with exclusive(module):
+        try:
+            handles = [parts[name].register_forward_hook(hook_for(name)) for name in waiting]
+            returned = module(as_input(module, batch))
+        except _Stop:
+            pass
+        except Exception as error:
+            raise forward_error(error, batch) from error
+        finally:
+            for handle in handles:
+                handle.remove()
+    if failure:
+        raise failure[0]
+    if open_taps:
+        raise _unreached(sorted(open_taps))
+    return returned
+
+
+def split_name(name: str) -> tuple[str, int]:
+    """Split a layer's name into the module's path and the number of its call, from 1."""
+    path, _, number = name.partition("#")
+    return path, int(number or 1)
+
+
+def _unreached(names: Sequence[str]) -> ModelError:
+    return ModelError(
+        f"The model did not run the layer {names[0]!r}. Read the model's layers again and choose one of them."
+    )
+
+
+def _finite_or_zero(
+    activation: Tensor, layer: Layer, summaries: Sequence[str]
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Reduce; return the summaries with 0 for maps that are not finite, and a bool (B, C) of those maps."""
+    values = reduce_activation(activation, layer, summaries)
+    revealing = [values[name] for name in _REVEALING if name in values]
+    if layer.layout == "dense":
+        revealing = [activation]
+    elif not revealing:
+        revealing = list(reduce_activation(activation, layer, ("mean",)).values())
+    bad = ~revealing[0].isfinite()
+    for value in (*revealing[1:], *values.values()):
+        bad |= ~value.isfinite()
+    return {name: value.masked_fill(bad, 0.0) for name, value in values.items()}, bad
+
+
+def _logits(result: Any, images: int) -> tuple[FloatArray | None, int]:
+    tensor = first_tensor(result)
+    if tensor is None or tensor.ndim != 2 or len(tensor) != images or not tensor.is_floating_point():
+        return None, 0
+    logits: FloatArray = tensor.float().cpu().numpy()
+    bad = ~np.isfinite(logits)
+    return np.where(bad, np.float32(0), logits), int(bad.sum())
