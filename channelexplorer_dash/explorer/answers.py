@@ -1,9 +1,9 @@
-"""From published results to the records that the views draw: what is shown, in which order, out of how much."""
+"""From published results to the records that the views draw: what is shown, in which order, of how many."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -126,7 +126,7 @@ def jaccard(
 
 
 def heatmap(work: LayerWork, prepared: Prepared, sorting: Sorting, marks: Marks) -> Answer[Heatmap]:
-    """Return the channels that lead the sorting × marked images first, then a stratified draw of the others."""
+    """Return the channels that lead the sorting × marked images, then a stratified draw of the others."""
     view, layer, sample = prepared.view, prepared.layer, prepared.sample
     sums = work.sums(view, layer, prepared.summary)
     if isinstance(sums, Pending):
@@ -200,6 +200,14 @@ def channel(work: LayerWork, prepared: Prepared, mark: ChannelMark) -> Answer[Ch
     return Ready(detail, digest([prepared.summary, prepared.view.to_json(), mark.channel]))
 
 
+def check_images(dataset: Dataset, image_ids: Sequence[int]) -> None:
+    """Raise UnknownNameError where a dataset has no such image."""
+    if wrong := [i for i in image_ids if not 0 <= i < len(dataset)]:
+        raise UnknownNameError(
+            f"{dataset.name} has {len(dataset):,} images, numbered from 0: there is no image {wrong[0]}."
+        )
+
+
 def check_channel(layer: Layer, channel: int) -> None:
     """Raise UnknownNameError where a layer has no such channel."""
     if not 0 <= channel < layer.channels:
@@ -229,10 +237,12 @@ def image_rows(
             columns=columns[position],
         )
         if predictions is not None and (predicted := int(predictions[0][image_id])) >= 0:
-            name = output_names[predicted] if predicted < len(output_names) else str(predicted)
-            row = ImageRow(
-                **{**vars(row), "prediction": predicted, "prediction_name": name},
+            row = replace(
+                row,
+                prediction=predicted,
+                prediction_name=output_names[predicted] if predicted < len(output_names) else str(predicted),
                 confidence=float(predictions[1][image_id]),
+                correct=name == row.label_name if row.label_name in output_names else None,
             )
         rows.append(row)
     return tuple(rows)
