@@ -242,7 +242,7 @@ def image_rows(
                 prediction=predicted,
                 prediction_name=output_names[predicted] if predicted < len(output_names) else str(predicted),
                 confidence=float(predictions[1][image_id]),
-                correct=name == row.label_name if row.label_name in output_names else None,
+                correct=output_names[predicted] == row.label_name if row.label_name in output_names else None,
             )
         rows.append(row)
     return tuple(rows)
