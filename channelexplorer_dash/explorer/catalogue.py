@@ -98,7 +98,8 @@ class Catalogue:
         names = self.dataset(view.dataset).class_names
         if view.classes is not None and (wrong := [c for c in view.classes if not 0 <= c < len(names)]):
             raise SelectionError(
-                f"The dataset {view.dataset} has {len(names)} classes, numbered from 0: there is no class {wrong[0]}."
+                f"The dataset {view.dataset} has {len(names)} classes, numbered from 0: "
+                f"there is no class {wrong[0]}."
             )
 
     def _draw(

@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 
 from channelexplorer_dash.datasets.base import Dataset
-from channelexplorer_dash.errors import UnknownNameError
 from channelexplorer_dash.explorer import answers
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.desk import Desk
@@ -106,11 +105,12 @@ class Explorer:
         return asked if isinstance(asked, Pending) else Ready(self._described(asked.key), asked.key)
 
     def default_layers(self, description: ModelDescription) -> tuple[str, ...]:
-        """Return the layers that the page opens with: a block in the middle and the last that has positions."""
-        blocks = description.at("block")
-        spatial = [layer for layer in blocks if layer.layout != "dense"] or list(blocks)
-        middle, last = spatial[(len(spatial) - 1) // 2], spatial[-1]
-        return tuple(dict.fromkeys((middle.name, last.name)))
+        """Return the layers that the page opens with: a block in the middle, and the last with positions."""
+        blocks = [layer for layer in description.at("block") if layer.layout != "dense"]
+        # A stem's convolution or a pooling tells less than a block that is made of several modules.
+        composed = [layer for layer in blocks if "leaf" not in layer.granularities]
+        shown = composed or blocks or list(description.layers)
+        return tuple(dict.fromkeys((shown[(len(shown) - 1) // 2].name, shown[-1].name)))
 
     def sample(self, view: View) -> Sample:
         """Return the images that take part in a view."""
@@ -169,11 +169,7 @@ class Explorer:
             return described
         layer = described.value.layer(mark.layer)
         answers.check_channel(layer, mark.channel)
-        dataset = self.dataset(view.dataset)
-        if not 0 <= image_id < len(dataset):
-            raise UnknownNameError(
-                f"{view.dataset} has {len(dataset):,} images, numbered from 0: not {image_id}."
-            )
+        answers.check_images(self.dataset(view.dataset), [image_id])
         plan = self._work.overlay_plan(view, described.key, layer, mark.channel, image_id)
         asked = self._desk.ask(plan, plan.key, Kind.ARRAY, patience=_OVERLAY_PATIENCE_SECONDS)
         if isinstance(asked, Pending):
@@ -197,10 +193,7 @@ class Explorer:
         """
         dataset = self.dataset(view.dataset)
         ids = [int(i) for i in image_ids]
-        if wrong := [i for i in ids if not 0 <= i < len(dataset)]:
-            raise UnknownNameError(
-                f"{view.dataset} has {len(dataset):,} images, numbered from 0: not {wrong[0]}."
-            )
+        answers.check_images(dataset, ids)
         return answers.image_rows(
             dataset, ids, self._work.predictions(view), self._output_names(view, dataset)
         )
@@ -242,7 +235,13 @@ class Explorer:
         self._engine.close()
 
     def compute(self, view: View, layers: tuple[str, ...], *, output: bool) -> Answer[tuple[str, ...]]:
-        """Have summaries computed in one pass, up to the deepest of ``layers``; return their keys once all are there."""
+        """Have summaries computed in one pass, up to the deepest of ``layers``.
+
+        Returns
+        -------
+        Answer
+            The keys of what was published, once all of it is there.
+        """
         described = self.describe(view.model)
         if isinstance(described, Pending):
             return described

@@ -164,11 +164,12 @@ class Engine:
         return future
 
     def _explain_error(self, plan: Plan, future: Future[bool]) -> None:
-        """A task that raised has left its message; one whose worker died again and again has not."""
+        """Say what happened to a task whose worker died again and again: it left no message itself."""
         if self._board.failure(plan.key) is None:
             self._board.fail(
                 plan.key,
-                f"{plan.label} ended the engine's worker again and again ({type(future.exception()).__name__}). "
+                f"{plan.label} ended the engine's worker again and again "
+                f"({type(future.exception()).__name__}). "
                 "It may need more memory than there is: lower `batch_size` in the settings.",
             )
         with self._lock:
@@ -197,6 +198,7 @@ class Engine:
     def _start_inline(self) -> Client:
         from distributed import Client, LocalCluster
 
+        _quiet()
         self._cluster = LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0
         )
@@ -235,14 +237,19 @@ def _join_file(folder: Path) -> Client | None:
 def _join(address: str, seconds: float) -> Client:
     from distributed import Client
 
-    # Dask logs every failed connection; the error raised below says it once.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _quiet()
     try:
         return Client(address, timeout=seconds, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise EngineError(
-            f"There is no engine at {address}. Check `engine` in the settings, or start a Dask scheduler there."
+            f"There is no engine at {address}. "
+            "Check `engine` in the settings, or start a Dask scheduler there."
         ) from error
+
+
+def _quiet() -> None:
+    """Keep Dask from logging each failed connection and each task given up: errors here say it once."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
 def _start_process(folder: Path, settings: Settings) -> subprocess.Popen[bytes]:

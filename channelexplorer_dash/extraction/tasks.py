@@ -1,10 +1,11 @@
-"""What runs in the engine's worker. Importing this is cheap; torch comes in with the first task that needs it.
+"""What runs in the engine's worker. Importing this is cheap; torch comes with the first task that needs it.
 
 Every task may be run twice, or killed at any moment: it looks in the store first, and publishes atomically.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.extraction.plan import Derivation, Describe, Extraction, Plan, plan_from_json
 from channelexplorer_dash.store import JobBoard, Store
+
+logger = logging.getLogger(__name__)
 
 
 class CancelledError(Exception):
@@ -106,8 +109,10 @@ def _attempt(
         )
         return False
     except Exception as error:
+        # The person gets one line; the whole story goes to the engine's log.
+        logger.exception("%s failed", plan.label)
         board.fail(plan.key, f"{plan.label} failed: {type(error).__name__}: {error}")
-        raise
+        return False
     if last:
         board.remove(plan.key)
     return True

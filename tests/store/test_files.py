@@ -1,0 +1,125 @@
+"""What is published is whole, stays as it is, and is read without a copy."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from channelexplorer_dash.errors import StoreError
+from channelexplorer_dash.store import Kind, Store, digest
+from channelexplorer_dash.store.schema import PREDICTIONS
+
+KEY = digest("a result")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def test_arrays_records_and_tables_come_back(store: Store) -> None:
+    array = np.arange(12, dtype=np.float32).reshape(3, 4)
+    store.publish_array(Kind.ARRAY, KEY, array)
+    store.publish_record(KEY, {"accuracy": 0.5})
+    table = pl.DataFrame({"image_id": [0, 1], "prediction": [3, 4], "confidence": [0.5, 1.0]})
+    store.publish_table(KEY, table, PREDICTIONS)
+
+    assert isinstance(store.array(Kind.ARRAY, KEY), np.memmap)
+    np.testing.assert_array_equal(store.array(Kind.ARRAY, KEY), array)
+    assert store.record(KEY) == {"accuracy": 0.5}
+    assert store.scan(KEY).collect().schema == PREDICTIONS
+
+
+def test_what_is_published_never_changes(store: Store) -> None:
+    store.publish_array(Kind.ARRAY, KEY, np.zeros(3))
+    store.publish_array(Kind.ARRAY, KEY, np.ones(3))
+    np.testing.assert_array_equal(store.array(Kind.ARRAY, KEY), np.zeros(3))
+    with pytest.raises(ValueError, match="read-only"):
+        store.array(Kind.ARRAY, KEY)[0] = 1
+
+
+def test_shards_merge_in_order(store: Store) -> None:
+    whole = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
+    for start in (8, 0, 4):
+        store.publish_shard(KEY, start, whole[start : start + 4], {"start": start})
+    assert store.shards(KEY) == {0, 4, 8}
+    assert store.shard_records(KEY, [0, 4, 8]) == [{"start": 0}, {"start": 4}, {"start": 8}]
+    store.merge_shards(KEY, [0, 4, 8])
+    store.drop_shards(KEY)
+    assert store.shards(KEY) == frozenset()
+    np.testing.assert_array_equal(store.array(Kind.SUMMARY, KEY), whole)
+
+
+def test_a_missing_shard_is_named_and_publishes_nothing(store: Store) -> None:
+    store.publish_shard(KEY, 0, np.zeros((2, 2), np.float32), {})
+    with pytest.raises(StoreError, match="is gone"):
+        store.merge_shards(KEY, [0, 2])
+    assert not store.has(Kind.SUMMARY, KEY)
+
+
+@pytest.mark.parametrize("key", ["", "..", "../../etc/passwd", "A" * 40, "0" * 39, "0" * 40 + "/x"])
+def test_a_key_cannot_lead_elsewhere(store: Store, key: str) -> None:
+    with pytest.raises(StoreError, match="not a key"):
+        store.path(Kind.ARRAY, key)
+
+
+def test_a_full_disk_leaves_nothing_behind(store: Store) -> None:
+    class Full:
+        def __array__(self, *_: object, **__: object) -> np.ndarray[Any, Any]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    write: Callable[[IO[bytes]], Any] = lambda file: np.asarray(Full())  # noqa: E731
+    with pytest.raises(StoreError, match="disk is full"):
+        store._write(store.path(Kind.ARRAY, KEY), write)
+    assert not any(store.path(Kind.ARRAY, KEY).parent.iterdir())
+
+
+def test_another_schema_version_is_refused(store: Store) -> None:
+    (store.root / "VERSION").write_text("99\n")
+    with pytest.raises(StoreError, match="another version"):
+        Store(store.root)
+
+
+def test_a_file_in_place_of_the_folder_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("not a folder")
+    with pytest.raises(StoreError, match="cannot be used"):
+        Store(tmp_path / "store")
+
+
+WRITER = """
+import sys, numpy as np
+from pathlib import Path
+from channelexplorer_dash.store import Kind, Store, digest
+store = Store(Path(sys.argv[1]))
+print("ready", flush=True)
+for number in range(100000):
+    store.publish_array(Kind.ARRAY, digest(number), np.full(200_000, number, np.float32))
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_only_whole_files(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    for wait in (0.05, 0.12, 0.21):
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(root)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(wait)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    store = Store(root)
+    published = sorted((root / "arrays").glob("*/*.npy"))
+    assert published
+    for path in published:
+        array = store.array(Kind.ARRAY, path.stem)
+        assert array.shape == (200_000,)
+        assert array.min() == array.max()

@@ -1,0 +1,53 @@
+"""The job board: one marker a piece of work, whoever asks; removing it cancels."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from channelexplorer_dash.store import JobBoard, Store, digest
+
+KEY, RESULT = digest("work"), digest("result")
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> JobBoard:
+    return JobBoard(Store(tmp_path))
+
+
+def test_many_post_and_one_wins(board: JobBoard) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        posted = list(pool.map(lambda _: board.post(KEY, "Running", (RESULT,), {"kind": "x"}), range(40)))
+    assert len({marker.token for marker in posted}) == 1
+    assert board.all() == (posted[0],)
+    assert board.covering(RESULT) == posted[0]
+
+
+def test_a_cancelled_attempt_is_not_wanted_and_the_next_has_another_token(board: JobBoard) -> None:
+    first = board.post(KEY, "Running", (RESULT,), {})
+    assert board.wanted(KEY, first.token)
+    board.remove(KEY)
+    assert not board.wanted(KEY, first.token)
+    second = board.post(KEY, "Running", (RESULT,), {})
+    assert second.token != first.token
+    assert not board.wanted(KEY, first.token)
+
+
+def test_a_failure_is_kept_until_it_is_forgiven(board: JobBoard) -> None:
+    board.post(KEY, "Running", (RESULT,), {})
+    board.fail(KEY, "The model failed.")
+    assert board.failure(KEY) == "The model failed."
+    assert board.find(KEY) is None
+    board.forgive(KEY)
+    assert board.failure(KEY) is None
+
+
+def test_a_marker_that_nobody_touches_grows_stale(board: JobBoard, tmp_path: Path) -> None:
+    board.post(KEY, "Running", (RESULT,), {})
+    old = time.time() - 3600
+    os.utime(tmp_path / "jobs" / f"{KEY}.json", (old, old))
+    assert board.all(fresh_only=True) == ()
+    board.touch(KEY)
+    assert len(board.all(fresh_only=True)) == 1
