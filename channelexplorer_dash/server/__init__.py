@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The web server: app factory, mounting in a Flask application, media, errors and security."""
