@@ -61,14 +61,14 @@ demo: $(VENV)/.demo  ## Install, then serve the demo (with the photographs and F
 photos: data/photos.toml  ## Prepare the labelled photographs and two ImageNet classifiers
 
 data/photos.toml: $(VENV)/.photos
-	$(BIN)/python -m scripts.prepare_photos
+	$(BIN)/python -m scripts.prepare photos
 	@touch $@
 
 .PHONY: fashion
 fashion: data/fashion.toml  ## Prepare Fashion-MNIST (70,000 images) and its classifier
 
 data/fashion.toml: $(VENV)/.demo
-	$(BIN)/python -m scripts.prepare_fashion
+	$(BIN)/python -m scripts.prepare fashion
 	@touch $@
 
 # --- check it ----------------------------------------------------------------------------------------
