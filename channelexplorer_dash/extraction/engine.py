@@ -28,6 +28,7 @@ from channelexplorer_dash.store import JobBoard, Marker, Store
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+    from distributed.security import Security
 
 logger = logging.getLogger(__name__)
 
@@ -227,19 +228,29 @@ class Engine:
 
 
 def _join_file(folder: Path) -> Client | None:
+    """Join the engine that the store names, if it is there and answers."""
+    from distributed.security import Security
+
     try:
-        address = json.loads((folder / SCHEDULER_FILE).read_text(encoding="utf-8"))["address"]
-        return _join(address, _CONNECT_SECONDS)
+        found = json.loads((folder / SCHEDULER_FILE).read_text(encoding="utf-8"))
+        certificate = found["certificate"]
+        security = Security(
+            require_encryption=True,
+            tls_ca_file=certificate,
+            tls_client_cert=certificate,
+            tls_client_key=found["key"],
+        )
+        return _join(found["address"], _CONNECT_SECONDS, security)
     except (FileNotFoundError, ValueError, KeyError, EngineError):
         return None
 
 
-def _join(address: str, seconds: float) -> Client:
+def _join(address: str, seconds: float, security: Security | None = None) -> Client:
     from distributed import Client
 
     _quiet()
     try:
-        return Client(address, timeout=seconds, set_as_default=False)
+        return Client(address, timeout=seconds, set_as_default=False, security=security)
     except (OSError, TimeoutError, ValueError) as error:
         raise EngineError(
             f"There is no engine at {address}. "

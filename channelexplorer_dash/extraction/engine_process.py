@@ -2,12 +2,17 @@
 
 Started by :mod:`channelexplorer_dash.extraction.engine`; ends a while after its last client left and its
 last task ended. A worker that dies is started again by its nanny.
+
+Whoever can talk to a Dask scheduler can run code as its user. Loopback is open to every account of the
+machine, so the engine speaks TLS alone, with a certificate made at its start that only the store's owner
+can read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -15,6 +20,7 @@ from typing import Any
 
 import dask
 from distributed import Nanny, Scheduler
+from distributed.security import Security
 
 from channelexplorer_dash.extraction.engine import SCHEDULER_FILE
 
@@ -38,23 +44,36 @@ async def serve(folder: Path, threads: int, linger_seconds: float) -> None:
     }
     # Dask's own default would pin the worker to one thread before it starts.
     dask.config.set({"distributed.nanny.pre-spawn-environ": environment})
-    async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
+    security = Security.temporary()
+    local = {
+        "host": "127.0.0.1",
+        "security": security,
+        "dashboard_address": "127.0.0.1:0",
+        "dashboard": False,
+    }
+    async with Scheduler(port=0, **local) as scheduler:
         worker = Nanny(
             scheduler.address,
             nthreads=1,
             memory_limit=0,
-            host="127.0.0.1",
             local_directory=str(folder / "scratch"),
-            # Its dashboard would import bokeh and open a port that nobody asked for.
-            dashboard=False,
+            **local,
         )
         async with worker:
             published = folder / SCHEDULER_FILE
-            temporary = published.with_suffix(".writing")
-            temporary.write_text(json.dumps({"address": scheduler.address}), encoding="utf-8")
-            temporary.replace(published)
+            _publish(published, scheduler.address, security)
             await _until_unneeded(scheduler, linger_seconds)
             published.unlink(missing_ok=True)
+
+
+def _publish(file: Path, address: str, security: Any) -> None:
+    """Say where the engine is, and how to prove that one may use it, to the store's owner alone."""
+    temporary = file.with_suffix(".writing")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        certificate, key = security.tls_client_cert, security.tls_client_key
+        json.dump({"address": address, "certificate": certificate, "key": key}, out)
+    temporary.replace(file)
 
 
 async def _until_unneeded(scheduler: Any, linger_seconds: float) -> None:
