@@ -10,13 +10,10 @@ import sys
 
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.server.app import create_app
-from channelexplorer_dash.server.launch import gather_settings
-
-# gunicorn restarts a worker that does not come up for ever, except after this exit status.
-_DO_NOT_RESTART = 4
+from channelexplorer_dash.server.launch import DO_NOT_RESTART, gather_settings
 
 try:
     server = create_app(gather_settings()).server
 except ChannelExplorerError as error:
     sys.stderr.write(f"channelexplorer: {error}\n")
-    sys.exit(_DO_NOT_RESTART)
+    sys.exit(DO_NOT_RESTART)

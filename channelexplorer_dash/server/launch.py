@@ -16,12 +16,14 @@ from channelexplorer_dash.settings import Settings, load_settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 
 if TYPE_CHECKING:
-    from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
 
 WORKERS = 2
 THREADS = 8
 # The longest request line that gunicorn can be told to take; a link's query has up to 8,000 characters.
 REQUEST_LINE = 8190
+# gunicorn restarts a worker that does not come up for ever, except after this exit status.
+DO_NOT_RESTART = 4
 
 
 def gather_settings(
@@ -66,7 +68,7 @@ def serve(settings: Settings, *, workers: int = WORKERS, threads: int = THREADS)
         If there is nothing to serve, or the address is taken or not ours.
     """
     from gunicorn.app.base import BaseApplication
-    from gunicorn.errors import AppImportError
+    from gunicorn.errors import HaltServer
 
     if not settings.models or not settings.datasets:
         missing = "model" if not settings.models else "dataset"
@@ -88,20 +90,26 @@ def serve(settings: Settings, *, workers: int = WORKERS, threads: int = THREADS)
                 "loglevel": "warning",
                 "proc_name": "channelexplorer",
                 "control_socket_disable": True,
-                "when_ready": announce,
+                "post_fork": self.forked,
+                "post_worker_init": announce,
             }
             for name, value in options.items():
                 if name in self.cfg.settings:
                     self.cfg.set(name, value)
 
+        def forked(self, _: object, worker: Worker) -> None:
+            self.first = worker.age == 1
+
         def load(self) -> Any:
-            # In the worker, after the fork: polars must not be used before one.
+            # In the worker, after the fork: polars starts threads, which a fork would lose.
             from channelexplorer_dash.server.app import create_app
 
             try:
                 return create_app(settings).server
             except ChannelExplorerError as error:
-                raise AppImportError(f"channelexplorer: {error}") from error
+                # Every worker fails alike; one of them says why.
+                sys.stderr.write(f"channelexplorer: {error}\n" if self.first else "")
+                sys.exit(DO_NOT_RESTART)
 
     _check_address(settings.host, settings.port)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -113,6 +121,9 @@ def serve(settings: Settings, *, workers: int = WORKERS, threads: int = THREADS)
         if os.getpid() != parent:
             raise
         return 0 if stopped.code in (None, 0) else 2
+    except HaltServer:
+        # Raised past gunicorn's own handling where several workers fail at once; each has said why.
+        return 2
     return 0
 
 
@@ -131,9 +142,11 @@ def _check_address(host: str, port: int) -> None:
         ) from error
 
 
-def announce(server: Arbiter) -> None:
-    """Print the address, now that the socket listens."""
-    for listener in server.LISTENERS:
+def announce(worker: Worker) -> None:
+    """Print the address, now that the first worker answers."""
+    if worker.age > 1:
+        return
+    for listener in worker.sockets:
         host, port = listener.sock.getsockname()[:2]
         sys.stdout.write(f"ChannelExplorer is at {address(host, port)}  (Ctrl-C stops it)\n")
     sys.stdout.flush()
