@@ -269,7 +269,11 @@ def colours(
             present = np.unique(predicted[predicted >= 0])
             names = tuple(output_names[p] if p < len(output_names) else str(p) for p in present.tolist())
             return ColourValues(np.where(predicted < 0, -1, np.searchsorted(present, predicted)), names)
-        right = np.where(predicted < 0, -1, (predicted != sample.labels).astype(np.int64))
+        # By name, as the model's outputs may be other classes than the dataset's, or in another order.
+        output = {name: position for position, name in enumerate(output_names)}
+        expected = np.array([output.get(name, -1) for name in dataset.class_names])[sample.labels]
+        comparable = (predicted >= 0) & (expected >= 0)
+        right = np.where(comparable, (predicted != expected).astype(np.int64), -1)
         return ColourValues(right, ("correct", "wrong"))
     if colour_by not in dataset.table.columns:
         raise UnknownNameError(f"{dataset.name} has no column {colour_by[:60]!r} to colour by.")
