@@ -77,7 +77,7 @@ def decode(file: Path, name: str, max_pixels: int) -> Image.Image:
                     "Scale it down, or raise max_image_pixels in the settings."
                 )
             image.load()
-            return eight_bit(_upright(image))
+            return eight_bit(_upright(image), name)
     except DatasetError:
         raise
     except FileNotFoundError as error:
@@ -94,8 +94,8 @@ def decode(file: Path, name: str, max_pixels: int) -> Image.Image:
         ) from error
 
 
-def eight_bit(image: Image.Image) -> Image.Image:
-    """Return a loaded image in mode ``L`` (grey) or ``RGB``, 8 bit, without metadata.
+def eight_bit(image: Image.Image, name: str) -> Image.Image:
+    """Return an image in mode ``L`` (grey) or ``RGB``, 8 bit, without metadata.
 
     Transparency is laid on white. 16-bit grey is scaled by 255/65,535. 32-bit integers count as 16 bit as
     long as they lie within 0…65,535, floats as 0…1 or 0…255 if they lie there; otherwise black and white are
@@ -113,7 +113,7 @@ def eight_bit(image: Image.Image) -> Image.Image:
     elif image.mode in {"1", "L"}:
         plain = image.convert("L")
     elif image.mode == "LAB":
-        raise DatasetError("CIE L*a*b* images cannot be shown: convert it to RGB")
+        raise DatasetError(f"{name} is in CIE L*a*b*, which cannot be shown. Convert it to RGB.")
     else:
         plain = image.convert("RGB")
     # An orientation that stayed behind here would turn the image a second time further on.

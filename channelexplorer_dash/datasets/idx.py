@@ -19,6 +19,7 @@ import numpy.typing as npt
 from channelexplorer_dash.errors import DatasetError
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_PIECE_BYTES = 16 * 2**20
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -51,7 +52,7 @@ def read_idx(file: Path) -> npt.NDArray[Any]:
             shape, dtype, offset = _header(stream, file)
             expected = math.prod(shape) * dtype.itemsize
             if isinstance(stream, gzip.GzipFile):
-                data = stream.read(expected)
+                data = _inflate(stream, expected)
                 if len(data) == expected:
                     return np.frombuffer(data, dtype).reshape(shape)
                 present = len(data)
@@ -75,6 +76,14 @@ def _open(file: Path) -> IO[bytes] | gzip.GzipFile:
         return stream
     stream.close()
     return gzip.open(file, "rb")
+
+
+def _inflate(stream: gzip.GzipFile, size: int) -> bytearray:
+    """Read up to ``size`` bytes, piece by piece: a damaged header may announce more than there is memory."""
+    data = bytearray()
+    while piece := stream.read(min(_PIECE_BYTES, size - len(data))):
+        data += piece
+    return data
 
 
 def _header(stream: IO[bytes] | gzip.GzipFile, file: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:

@@ -54,9 +54,9 @@ def encode_labels(
 
 def _strings(array: npt.NDArray[Any], where: str) -> list[str]:
     items: list[str] = array.tolist()
-    if wrong := next((item for item in items if not isinstance(item, str)), None):
+    if wrong := [item for item in items if not isinstance(item, str)]:
         raise DatasetError(
-            f"{where}: {str(wrong)[:60]!r} is not a label. Give each image an integer or a name, "
+            f"{where}: {str(wrong[0])[:60]!r} is not a label. Give each image an integer or a name, "
             "one kind for all."
         )
     return items

@@ -109,9 +109,12 @@ class ObjectDataset(TabledDataset):
         if isinstance(image, Image.Image):
             self._check_size(image.width, image.height, name)
             try:
-                return eight_bit(image)
-            except (OSError, ValueError) as error:
-                raise DatasetError(f"{name} cannot be converted: {error}.") from error
+                return eight_bit(image, name)
+            except DatasetError:
+                raise
+            except Exception as error:
+                # An image that was opened lazily is decoded here: see `decode`.
+                raise DatasetError(f"{name} cannot be decoded: {error}.") from error
         tensor = hasattr(image, "detach")
         if not tensor and not isinstance(image, np.ndarray):
             raise DatasetError(
