@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channelexplorer_dash.core.arrays import chunks, label_array, matrix, shaped, top_mask
+from channelexplorer_dash.errors import DatasetError
+from tests.core.strategies import summaries
+
+
+@given(st.integers(0, 50), st.integers(0, 20), st.integers(1, 100))
+def test_chunks_cover_every_row_once_and_keep_the_limit(n: int, row_bytes: int, limit: int) -> None:
+    parts = list(chunks(n, row_bytes, limit))
+    assert [i for part in parts for i in range(part.start, part.stop)] == list(range(n))
+    assert all((p.stop - p.start) * row_bytes <= limit or p.stop - p.start == 1 for p in parts)
+
+
+@given(summaries(), st.data())
+def test_top_mask_is_a_stable_sort_of_each_row(S: np.ndarray, data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, S.shape[1]))
+    expected = np.zeros(S.shape, bool)
+    np.put_along_axis(expected, np.argsort(-S, axis=1, kind="stable")[:, :k], True, axis=1)
+    np.testing.assert_array_equal(top_mask(S, k), expected)
+
+
+def test_top_mask_counts_ties_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "channelexplorer_dash.core.arrays.chunks", lambda n, row_bytes: chunks(n, row_bytes, 1)
+    )
+    mask = top_mask(np.ones((5, 7), np.float32), 3)
+    np.testing.assert_array_equal(mask, np.tile([True] * 3 + [False] * 4, (5, 1)))
+
+
+def test_matrix_does_not_copy() -> None:
+    S = np.ones((3, 2), np.float32)
+    assert matrix(S) is S
+    assert shaped(S) is S
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
+def test_matrix_refuses_what_is_not_finite(bad: float) -> None:
+    S = np.ones((4, 3))
+    S[2, 1] = bad
+    with pytest.raises(DatasetError, match=r"of 1 of 4 images holds NaN or infinity"):
+        matrix(S)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (3,), (2, 2, 2)])
+def test_matrix_refuses_other_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(DatasetError, match="images × channels"):
+        matrix(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [[0, 1, 2]], [0.0, 1.0, 2.0], ["a", "b", "c"]])
+def test_labels_are_one_integer_per_image(labels: object) -> None:
+    with pytest.raises(DatasetError, match="abels"):
+        label_array(labels, 3)
+
+
+def test_importing_the_core_imports_no_heavy_library() -> None:
+    code = (
+        "import importlib, pkgutil, sys, channelexplorer_dash.core as core\n"
+        "for module in pkgutil.iter_modules(core.__path__):\n"
+        "    importlib.import_module(f'{core.__name__}.{module.name}')\n"
+        "print(sorted({'scipy', 'sklearn', 'umap', 'numba', 'torch', 'polars', 'dash'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
