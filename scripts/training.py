@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from channelexplorer_dash.datasets.registry import open_dataset
 from safetensors.torch import save_file
 from torch.nn import functional
 
 from channelexplorer_dash.datasets.base import IMAGE_ID, Dataset
+from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.models.build import build
 from channelexplorer_dash.settings import load_settings
 from channelexplorer_dash.specs import ModelSpec
