@@ -5,62 +5,66 @@ Signatures
 ::
 
     scatterplot.scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 3000) -> go.Figure
-    scatterplot.marker_patch(colouring: Colouring, points: int) -> dict       # value of data[0].marker, JSON-able
+    scatterplot.marker_patch(colouring: Colouring) -> dict             # JSON-able value of data[0].marker
     colouring.by_class(sample) -> Colouring
-    colouring.by_prediction(sample, predictions, names) -> Colouring          # predictions int (n,), -1 unknown
+    colouring.by_prediction(sample, predictions, names) -> Colouring   # predictions int (n,), -1 unknown
     colouring.by_correctness(sample, predictions) -> Colouring
-    colouring.by_category(title, values) -> Colouring                         # values: str or None per image
-    colouring.by_number(title, values) -> Colouring                           # float (n,): channel or column
-    colouring.Colouring.legend -> tuple[LegendEntry, ...]                     # name, colour, count (HTML legend)
+    colouring.by_category(title, values) -> Colouring                  # a str or None for each image
+    colouring.by_number(title, values) -> Colouring                    # (n,): a channel or a column
+    colouring.Colouring.legend -> tuple[LegendEntry, ...]              # name, colour, count, for HTML
     jaccard.jaccard_figure(answer: ImageJaccard | ClassJaccard) -> go.Figure
-    jaccard.dendrogram_figure(answer: ClassJaccard) -> go.Figure              # from figures.dendrogram
+    dendrogram.dendrogram_figure(answer: ClassJaccard) -> go.Figure
     heatmap.heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> go.Figure
     channel.channel_figure(detail: ChannelDetail) -> go.Figure
     empty.empty_figure(message: str) -> go.Figure
-    theme.class_colours(n: int) -> tuple[str, ...]                            # "#rrggbb" by label
+    theme.class_colours(n: int) -> tuple[str, ...]                     # "#rrggbb" of labels 0 … n-1
 
 What every figure has
 ---------------------
 - ``layout.meta.view``: ``scatterplot``, ``jaccard-images``, ``jaccard-classes``, ``hierarchy``, ``heatmap``,
-  ``channel`` or ``empty``; ``layout.meta.alt``: a sentence for the graph's ``aria-label``.
-- ``trace.name`` says what a trace is; find it with ``gd.data.findIndex(t => t.name === "…")``.
-- Paper and plot are transparent, text has a middle grey that reads on both themes; CSS may overrule it with
-  ``.js-plotly-plot .main-svg text {fill: … !important}``, but must leave ``.heatmap-label text`` alone (numbers
-  in cells, whose contrast with the cell plotly.js chooses).
-- Hover text is off while ``plotly_hover`` and ``plotly_click`` still fire (``hoverinfo: "none"``); traces that
-  are only decoration have ``hoverinfo: "skip"`` and never fire.
-- No width or height: the figure fills its container. ``uirevision`` keeps zoom as long as the geometry is the same.
-- Numbers travel as typed binary arrays. Read them from ``gd._fullData[i]`` (decoded), not from ``gd.data``.
+  ``channel`` or ``empty``; ``layout.meta.alt``: a sentence for the graph's ``aria-label``;
+  ``layout.meta.accent``: the colour of marks.
+- ``trace.name`` says what a trace is: find it with ``gd.data.findIndex(t => t.name === "…")``, and name the
+  trace of a point with ``gd.data[p.curveNumber].name``.
+- Paper and plot are transparent; text has a middle grey that reads on both themes. CSS may overrule it with
+  ``.js-plotly-plot .main-svg text {fill: … !important}``, but must leave ``.heatmap-label text`` alone: these
+  are numbers in cells, whose contrast with the cell plotly.js chooses.
+- Hover text is off while ``plotly_hover`` and ``plotly_click`` still fire (``hoverinfo: "none"``); traces
+  that are only decoration have ``hoverinfo: "skip"`` and never fire.
+- No width or height: the figure fills its container. ``uirevision`` keeps the zoom while the geometry stays.
+- ``layout.shapes`` is the page's: ``Plotly.relayout(gd, {shapes: […]})`` may replace it as a whole. Only
+  ``heatmap_figure`` puts something there, the outline of the marked channel (``name: "marked-channel"``).
+- Numbers travel as typed binary arrays. Read them from ``gd._fullData[i]`` (decoded), not from ``gd.data``;
+  ``p.customdata`` is null for them.
 
 From a point to images, classes and channels
 --------------------------------------------
-``p`` is an element of ``event.points`` (or of ``clickData.points``, ``hoverData.points``).
+``p`` is an element of ``clickData.points``, ``hoverData.points`` or ``event.points``; ``meta`` is
+``gd.layout.meta``. Dash hands on neither ``pointNumber`` of a heatmap's cell nor typed ``customdata``, so
+cells are read from ``p.x`` and ``p.y``, points from ``p.pointNumber``.
 
 scatterplot
-    Trace 0, ``points``. ``gd._fullData[0].customdata[p.pointNumber]`` is the image_id. ``selectedData.points``
-    and ``p.pointNumber`` are indices into the same array. To mark images from elsewhere:
-    ``Plotly.restyle(gd, {selectedpoints: [indices]}, [0])``; ``selectedpoints: [null]`` clears.
+    One trace, ``points``. The image_id is ``gd._fullData[0].customdata[p.pointNumber]``, for ``selectedData``
+    too. Mark images from elsewhere with ``Plotly.restyle(gd, {selectedpoints: [indices]}, [0])``; clear with
+    ``Plotly.update(gd, {selectedpoints: [null]}, {selections: []}, [0])``.
 jaccard-images
-    Trace ``matrix``: row and column are positions, ``ids = layout.meta.image_ids``: the images are ``ids[p.y]``
-    and ``ids[p.x]``. Trace ``strip-top``: a column, ``ids[p.x]``; ``strip-left``: a row, ``ids[p.y]``;
-    its class is ``layout.meta.labels[position]``.
-    Trace ``marks`` is empty and is the page's: restyle its ``x`` and ``y`` to outline rows and columns.
-    A closed path for the run of columns a…b: ``x = [a-.5, b+.5, b+.5, a-.5, a-.5, null]``,
-    ``y = [-.5, -.5, n-.5, n-.5, -.5, null]``; the same with x and y exchanged for rows.
+    Trace ``matrix``: the images ``meta.image_ids[p.y]`` (row) and ``meta.image_ids[p.x]`` (column), of the
+    classes ``meta.labels[p.y]`` and ``meta.labels[p.x]``. Trace ``strip-top``: position ``p.x`` alone;
+    ``strip-left``: position ``p.y`` alone. Rows and columns have the same order; position i covers
+    i - 0.5 … i + 0.5 on both axes.
 jaccard-classes
-    The same traces over classes: ``classes = layout.meta.classes`` are the labels in display order; the cell is
-    ``classes[p.y]`` × ``classes[p.x]``.
+    The same three traces over classes: ``meta.classes[p.y]`` and ``meta.classes[p.x]`` are labels.
 hierarchy
-    Trace ``nodes`` (inner nodes) and ``leaves``: ``p.customdata`` is the list of the labels below the node.
-    ``layout.meta.leaves``: labels from top to bottom.
+    Traces ``nodes`` (inner nodes) and ``leaves``: ``p.customdata`` is the list of the labels below.
+    ``meta.leaves``: the labels from top to bottom.
 heatmap
-    Trace ``matrix``: positions; channel ``layout.meta.channels[p.pointNumber[0]]`` (``pointNumber`` is [row,
-    column]), image ``layout.meta.image_ids[p.pointNumber[1]]``. Equally ``layout.meta.channels[p.y]`` and
-    ``layout.meta.image_ids[p.x]``. Trace ``strip-top``: image ``layout.meta.image_ids[p.x]``. Trace ``statistic``
-    (bars at the right): channel ``layout.meta.channels[p.y]``. ``layout.meta.marked`` is how many images at the left are
-    marked ones, ``layout.meta.shared`` the channels that are shared by the marked pair.
-    Trace ``marks`` is the page's, as in the Jaccard view: the outline of the marked channel's row.
+    Trace ``matrix``: channel ``Number(p.y)`` (the axis is of categories, named by channel), image
+    ``meta.image_ids[p.x]``. Trace ``strip-top``: image ``meta.image_ids[p.x]``. Traces ``statistic`` (bars at
+    the right) and ``symbols`` (shared and marked channels): channel ``Number(p.y)``. ``meta.channels``:
+    channels from top to bottom; shapes use the position in it as y (row i covers i - 0.5 … i + 0.5).
+    ``meta.marked``: how many images at the left are marked ones; ``meta.shared``: the channels that the
+    marked pair shares.
 channel
-    Trace ``images``: ``gd._fullData[i].customdata[p.pointNumber]`` is the image_id. Trace ``medians``:
-    ``gd._fullData[i].customdata[p.pointNumber]`` is the class label.
+    Trace ``images``: the image_id is ``gd._fullData[p.curveNumber].customdata[p.pointNumber]``. Trace
+    ``medians``: the class label is read the same way.
 """

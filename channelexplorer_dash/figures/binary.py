@@ -1,4 +1,4 @@
-"""Small numbers for the wire: unsigned codes and quantised values, with colour bars that speak in real units."""
+"""Small numbers for the wire: unsigned codes, and levels with ticks in real units."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 LEVELS = 255
+# float32 values stand a little off the round ends that they mean.
+ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Scale:
     above: bool = False
 
     def quantise(self, values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
-        """Return uint8 levels of ``values``, of the same shape; a value that is not finite becomes the lowest."""
+        """Return uint8 levels, of the same shape; NaN becomes the lowest level."""
         share = (np.nan_to_num(values.astype(np.float64), nan=self.low) - self.low) / (self.high - self.low)
         return np.rint(np.clip(share, 0.0, 1.0) * LEVELS).astype(np.uint8)
 
@@ -74,9 +76,11 @@ def robust_scale(
     if top - bottom <= 1e-12 * max(1.0, abs(top)):
         bottom, top = (bottom, bottom + 1.0) if low is not None else (bottom - 0.5, bottom + 0.5)
     step = nice_step(top - bottom, 4) / 2
-    bottom = bottom if low is not None else float(np.floor(bottom / step + 1e-9) * step)
-    top = float(np.ceil(top / step - 1e-9) * step)
-    return Scale(bottom, top, bool(finite.min() < bottom - 1e-9), bool(finite.max() > top + 1e-9))
+    bottom = bottom if low is not None else float(np.floor(bottom / step + ROUNDING) * step)
+    top = float(np.ceil(top / step - ROUNDING) * step)
+    return Scale(
+        bottom, top, bool(finite.min() < bottom - step * ROUNDING), bool(finite.max() > top + step * ROUNDING)
+    )
 
 
 def smallest_unsigned(values: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.unsignedinteger[Any]]:

@@ -41,7 +41,9 @@ def channel_figure(detail: ChannelDetail) -> go.Figure:
     finite = np.isfinite(values)
     present = np.unique(sample.labels[finite])
     if present.size == 0:
-        return empty_figure(f"Channel {detail.channel} has no finite value on these images. Choose another channel.")
+        return empty_figure(
+            f"Channel {detail.channel} has no finite value on these images. Choose another channel."
+        )
     shown = present
     if len(present) > MOST_CLASSES:
         means = np.array([values[finite & (sample.labels == label)].mean() for label in present])
@@ -53,12 +55,16 @@ def channel_figure(detail: ChannelDetail) -> go.Figure:
         rows.append(_Row(label, position, values[ascending], sample.image_ids[ascending]))
     colours = theme.class_colours(len(sample.class_names))
     low, high = float(values[finite].min()), float(values[finite].max())
-    traces = [_shape(row, colours[row.label], low, high) for row in rows if len(row.values) >= FEWEST_FOR_SHAPE]
+    traces = [
+        _shape(row, colours[row.label], low, high) for row in rows if len(row.values) >= FEWEST_FOR_SHAPE
+    ]
     traces += [_quartiles(rows), _points(rows, colours), _medians(rows)]
     names = [matrix.shorten(sample.class_names[row.label], 16) for row in rows]
-    which = f"the {len(rows)} of {len(present):,} classes with the largest mean" if len(rows) < len(present) else (
-        f"{len(rows)} classes"
-    )  # fmt: skip
+    which = (
+        f"the {len(rows)} of {len(present):,} classes with the largest mean"
+        if len(rows) < len(present)
+        else (f"{len(rows)} classes")
+    )
     return go.Figure(
         data=traces,
         layout=theme.layout(
@@ -68,21 +74,34 @@ def channel_figure(detail: ChannelDetail) -> go.Figure:
             dragmode=False,
             uirevision=f"{detail.layer.name}:{detail.channel}",
             xaxis=theme.bare_axis(
-                showgrid=True, gridcolor=theme.GRID, showticklabels=True, nticks=6, fixedrange=True,
-                tickfont={"size": theme.SMALL}, automargin=True,
+                showgrid=True,
+                gridcolor=theme.GRID,
+                showticklabels=True,
+                nticks=6,
+                fixedrange=True,
+                tickfont={"size": theme.SMALL},
+                automargin=True,
             ),
             yaxis=theme.bare_axis(
-                range=[len(rows) - 0.4, -0.6], fixedrange=True, showticklabels=True, tickmode="array",
-                tickvals=[row.position for row in rows], ticktext=names, tickfont={"size": theme.SMALL},
-                automargin=True, ticklabelstandoff=4,
+                range=[len(rows) - 0.4, -0.6],
+                fixedrange=True,
+                showticklabels=True,
+                tickmode="array",
+                tickvals=[row.position for row in rows],
+                ticktext=names,
+                tickfont={"size": theme.SMALL},
+                automargin=True,
+                ticklabelstandoff=4,
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def _shape(row: _Row, colour: str, low: float, high: float) -> dict[str, Any]:
     values = row.values
-    spread = min(values.std(), (np.quantile(values, 0.75) - np.quantile(values, 0.25)) / 1.349) or values.std()
+    spread = (
+        min(values.std(), (np.quantile(values, 0.75) - np.quantile(values, 0.25)) / 1.349) or values.std()
+    )
     # A constant channel has no spread; a hundredth of the range keeps its shape visible.
     width = max(0.9 * spread * len(values) ** -0.2, (high - low) / 100, 1e-9)
     grid = np.linspace(max(low, values[0] - 2 * width), min(high, values[-1] + 2 * width), STEPS)
@@ -91,11 +110,17 @@ def _shape(row: _Row, colour: str, low: float, high: float) -> dict[str, Any]:
     density = np.exp(-0.5 * ((grid[:, None] - kept[None, :]) / width) ** 2).sum(axis=1)
     half = 0.42 * density / density.max()
     return {
-        "type": "scatter", "name": f"shape-{row.label}", "mode": "lines", "fill": "toself", "fillcolor": colour,
-        "opacity": 0.45, "line": {"width": 0, "color": colour}, "hoverinfo": "skip",
+        "type": "scatter",
+        "name": f"shape-{row.label}",
+        "mode": "lines",
+        "fill": "toself",
+        "fillcolor": colour,
+        "opacity": 0.45,
+        "line": {"width": 0, "color": colour},
+        "hoverinfo": "skip",
         "x": np.concatenate([grid, grid[::-1]]).astype(np.float32),
         "y": np.concatenate([row.position - half, row.position + half[::-1]]).astype(np.float32),
-    }  # fmt: skip
+    }
 
 
 def _quartiles(rows: list[_Row]) -> dict[str, Any]:
@@ -106,9 +131,14 @@ def _quartiles(rows: list[_Row]) -> dict[str, Any]:
             x += [float(np.quantile(row.values, 0.25)), float(np.quantile(row.values, 0.75)), None]
             y += [row.position, row.position, None]
     return {
-        "type": "scatter", "name": "quartiles", "mode": "lines", "x": x, "y": y, "hoverinfo": "skip",
+        "type": "scatter",
+        "name": "quartiles",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "hoverinfo": "skip",
         "line": {"width": 3, "color": theme.TEXT},
-    }  # fmt: skip
+    }
 
 
 def _points(rows: list[_Row], colours: tuple[str, ...]) -> dict[str, Any]:
@@ -118,30 +148,45 @@ def _points(rows: list[_Row], colours: tuple[str, ...]) -> dict[str, Any]:
         np.float32
     )
     jitter = np.concatenate([_jitter(len(pick)) for pick in picks])
-    position = np.concatenate([np.full(len(pick), row.position) for row, pick in zip(rows, picks, strict=True)])
+    position = np.concatenate(
+        [np.full(len(pick), row.position) for row, pick in zip(rows, picks, strict=True)]
+    )
     return {
-        "type": "scatter", "name": "images", "mode": "markers", "hoverinfo": "none",
-        "x": x, "y": (position + jitter).astype(np.float32),
+        "type": "scatter",
+        "name": "images",
+        "mode": "markers",
+        "hoverinfo": "none",
+        "x": x,
+        "y": (position + jitter).astype(np.float32),
         "customdata": smallest_unsigned(
             np.concatenate([row.image_ids[pick] for row, pick in zip(rows, picks, strict=True)])
         ),
         "marker": {
-            "size": 3.5, "opacity": 0.9, "color": smallest_unsigned(position), "cmin": -0.5, "cmax": len(rows) - 0.5,
-            "colorscale": theme.steps([colours[row.label] for row in rows]), "showscale": False, "line": {"width": 0},
+            "size": 3.5,
+            "opacity": 0.9,
+            "color": smallest_unsigned(position),
+            "cmin": -0.5,
+            "cmax": len(rows) - 0.5,
+            "colorscale": theme.steps([colours[row.label] for row in rows]),
+            "showscale": False,
+            "line": {"width": 0},
         },
-    }  # fmt: skip
+    }
 
 
 def _jitter(count: int) -> npt.NDArray[np.float64]:
     """Return offsets in ±0.2 that look random and are always the same (golden-ratio sequence)."""
-    return (np.arange(1, count + 1) * 0.6180339887 % 1.0 - 0.5) * 0.4
+    return ((np.arange(1, count + 1) * 0.6180339887 % 1.0 - 0.5) * 0.4).astype(np.float64)
 
 
 def _medians(rows: list[_Row]) -> dict[str, Any]:
     return {
-        "type": "scatter", "name": "medians", "mode": "markers", "hoverinfo": "none",
+        "type": "scatter",
+        "name": "medians",
+        "mode": "markers",
+        "hoverinfo": "none",
         "x": np.array([np.median(row.values) for row in rows], dtype=np.float32),
         "y": np.array([row.position for row in rows], dtype=np.uint8),
         "customdata": smallest_unsigned(np.array([row.label for row in rows])),
         "marker": {"symbol": "line-ns-open", "size": 10, "color": theme.TEXT, "line": {"width": 2}},
-    }  # fmt: skip
+    }

@@ -52,7 +52,7 @@ class Colouring:
 
     @property
     def legend(self) -> tuple[LegendEntry, ...]:
-        """Categories that occur, in order, and at last the images of which it is not known; () for numbers."""
+        """Categories that occur, in order, and last the images that have none; () for numbers."""
         if self.codes is None:
             return ()
         counts = np.bincount(self.codes + 1, minlength=len(self.names) + 1)
@@ -85,7 +85,9 @@ def by_prediction(sample: Sample, predictions: IntArray, names: Sequence[str]) -
     """
     if tuple(names) == sample.class_names:
         return Colouring("prediction", predictions, sample.class_names, theme.class_colours(len(names)))
-    return by_category("prediction", [names[p] if 0 <= p < len(names) else None for p in predictions.tolist()])
+    return by_category(
+        "prediction", [names[p] if 0 <= p < len(names) else None for p in predictions.tolist()]
+    )
 
 
 def by_correctness(sample: Sample, predictions: IntArray) -> Colouring:

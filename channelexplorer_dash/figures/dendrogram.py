@@ -32,26 +32,43 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
     nodes = _nodes(answer)
     leaves = [n for n in nodes if not n.below]
     inner = [n for n in nodes if n.below]
+    heights = [n.height for n in inner] or [1.0]
+    # The stems below the first merge say nothing: cut them short, the axis tells where.
+    extent = max(heights) - min(heights) or max(heights) or 1.0
+    base = max(0.0, min(heights) - 0.3 * extent)
     x: list[float | None] = []
     y: list[float | None] = []
     for node in inner:
         first, second = (nodes[i] for i in node.below)
-        x += [first.height, node.height, node.height, second.height, None]
+        x += [max(base, first.height), node.height, node.height, max(base, second.height), None]
         y += [first.position, first.position, second.position, second.position, None]
     colours = theme.class_colours(len(answer.class_names))
     lines = {
-        "type": "scatter", "name": "branches", "mode": "lines", "x": x, "y": y,
-        "line": {"color": theme.LINE, "width": 1.3}, "hoverinfo": "skip",
-    }  # fmt: skip
+        "type": "scatter",
+        "name": "branches",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "line": {"color": theme.LINE, "width": 1.3},
+        "hoverinfo": "skip",
+    }
     joints = {
-        "type": "scatter", "name": "nodes", "mode": "markers", "hoverinfo": "none",
-        "x": [n.height for n in inner], "y": [n.position for n in inner],
+        "type": "scatter",
+        "name": "nodes",
+        "mode": "markers",
+        "hoverinfo": "none",
+        "x": [n.height for n in inner],
+        "y": [n.position for n in inner],
         "customdata": [list(n.members) for n in inner],
         "marker": {"size": 7 if len(leaves) <= 60 else 5, "color": theme.TEXT, "line": {"width": 0}},
-    }  # fmt: skip
+    }
     ends = {
-        "type": "scatter", "name": "leaves", "mode": "markers", "hoverinfo": "none",
-        "x": [0.0 for _ in leaves], "y": [n.position for n in leaves],
+        "type": "scatter",
+        "name": "leaves",
+        "mode": "markers",
+        "hoverinfo": "none",
+        "x": [base for _ in leaves],
+        "y": [n.position for n in leaves],
         "customdata": [list(n.members) for n in leaves],
         "marker": {
             "size": 8 if len(leaves) <= 60 else 4,
@@ -59,10 +76,10 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
             "line": {"width": 0.6, "color": theme.OUTLINE},
         },
         "cliponaxis": False,
-    }  # fmt: skip
+    }
     ordered = sorted(leaves, key=lambda n: n.position)
     named = len(ordered) <= MOST_NAMED
-    highest = max((n.height for n in inner), default=1.0) or 1.0
+    reach = max(max(heights) - base, 1e-6)
     names = [matrix.shorten(answer.class_names[n.members[0]], 18) for n in ordered]
     alt = (
         f"Hierarchy of {len(leaves):,} classes in layer {answer.layer.name}, "
@@ -77,17 +94,29 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
             dragmode="pan",
             uirevision=f"{answer.layer.name}:{len(leaves)}",
             xaxis=theme.bare_axis(
-                range=[highest * 1.06, -highest * 0.02], fixedrange=True, showticklabels=True, nticks=5,
-                showgrid=True, gridcolor=theme.GRID, tickfont={"size": theme.SMALL},
-                title={"text": "1 − similarity", "font": {"size": theme.SMALL}, "standoff": 2}, automargin=True,
+                range=[base + reach * 1.06, base - reach * 0.03],
+                fixedrange=True,
+                showticklabels=True,
+                nticks=5,
+                showgrid=True,
+                gridcolor=theme.GRID,
+                tickfont={"size": theme.SMALL},
+                title={"text": "1 − similarity", "font": {"size": theme.SMALL}, "standoff": 2},
+                automargin=True,
             ),
             yaxis=theme.bare_axis(
-                range=[len(leaves) - 0.5, -0.5], side="right", showticklabels=named, tickmode="array",
-                tickvals=[n.position for n in ordered] if named else [], ticktext=names if named else [],
-                tickfont={"size": theme.SMALL}, automargin=True, ticklabelstandoff=6,
+                range=[len(leaves) - 0.5, -0.5],
+                side="right",
+                showticklabels=named,
+                tickmode="array",
+                tickvals=[n.position for n in ordered] if named else [],
+                ticktext=names if named else [],
+                tickfont={"size": theme.SMALL},
+                automargin=True,
+                ticklabelstandoff=6,
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def _nodes(answer: ClassJaccard) -> list[_Node]:
@@ -97,7 +126,9 @@ def _nodes(answer: ClassJaccard) -> list[_Node]:
     for row in answer.linkage:
         members.append(members[int(row[0])] + members[int(row[1])])
     shown = {int(label): i for i, label in enumerate(answer.classes)}
-    together = all(max(at) - min(at) == len(at) - 1 for at in ([shown[m] for m in group] for group in members))
+    together = all(
+        max(at) - min(at) == len(at) - 1 for at in ([shown[m] for m in group] for group in members)
+    )
     position = shown if together else {label: i for i, label in enumerate(members[-1])}
     nodes = [_Node((label,), 0.0, float(position[label])) for label in labels]
     for row, group in zip(answer.linkage, members[len(labels) :], strict=True):

@@ -14,10 +14,18 @@ def empty_figure(message: str) -> go.Figure:
     lines = [line for paragraph in message.splitlines() for line in textwrap.wrap(paragraph, 40) or [""]]
     text = "<br>".join(line.replace("&", "&amp;").replace("<", "&lt;") for line in lines)
     annotation = {
-        "text": text, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5,
-        "align": "center", "font": {"size": 13},
-    }  # fmt: skip
+        "text": text,
+        "showarrow": False,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": 0.5,
+        "align": "center",
+        "font": {"size": 13},
+    }
     hidden = theme.bare_axis(visible=False, fixedrange=True)
     return go.Figure(
-        layout=theme.layout("empty", message, xaxis=hidden, yaxis=hidden, dragmode=False, annotations=[annotation])
+        layout=theme.layout(
+            "empty", message, xaxis=hidden, yaxis=hidden, dragmode=False, annotations=[annotation]
+        )
     )

@@ -12,8 +12,11 @@ from channelexplorer_dash.figures.binary import LEVELS, robust_scale
 from channelexplorer_dash.results import Heatmap
 
 TITLES = {
-    "variance": "variance", "pairwise": "pairwise", "count": "count", "edge_weight": "edge weight",
-}  # fmt: skip
+    "variance": "variance",
+    "pairwise": "pairwise",
+    "count": "count",
+    "edge_weight": "edge weight",
+}
 MOST_BLOCKS = 60
 
 
@@ -41,8 +44,12 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> go.Figure:
     right = 0.84 if bars else 0.97
     traces: list[dict[str, Any]] = [
         {
-            "type": "heatmap", "name": "matrix", "y": names,
-            "z": scale.quantise(heatmap.values), "zmin": 0, "zmax": LEVELS,
+            "type": "heatmap",
+            "name": "matrix",
+            "y": names,
+            "z": scale.quantise(heatmap.values),
+            "zmin": 0,
+            "zmax": LEVELS,
             "colorscale": theme.DIVERGING if diverging else theme.SEQUENTIAL,
             "colorbar": theme.colour_bar(ticks, text, ""),
             "hoverinfo": "none",
@@ -50,13 +57,20 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> go.Figure:
         matrix.strip(heatmap.sample.labels, len(heatmap.sample.class_names)),
         _lines(heatmap),
         _symbols(heatmap, names, channel),
-    ]  # fmt: skip
+    ]
     if bars:
-        traces.append({
-            "type": "bar", "name": "statistic", "orientation": "h", "xaxis": "x2",
-            "x": statistic.astype(np.float32), "y": names,
-            "marker": {"color": theme.BAR, "line": {"width": 0}}, "hoverinfo": "none",
-        })  # fmt: skip
+        traces.append(
+            {
+                "type": "bar",
+                "name": "statistic",
+                "orientation": "h",
+                "xaxis": "x2",
+                "x": statistic.astype(np.float32),
+                "y": names,
+                "marker": {"color": theme.BAR, "line": {"width": 0}},
+                "hoverinfo": "none",
+            }
+        )
     marked_at = np.flatnonzero(heatmap.channels == channel) if channel is not None else np.zeros(0, np.int64)
     count = f"{rows:,}" if rows == heatmap.of_channels else f"{rows:,} of {heatmap.of_channels:,}"
     images = f"{columns:,}" if columns == heatmap.of_images else f"{columns:,} of {heatmap.of_images:,}"
@@ -64,7 +78,7 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> go.Figure:
     alt = (
         f"Heatmap of the activation of {count} channels of layer {heatmap.layer.name} on {images} images"
         + (f", channels sorted by {title}." if bars else ".")
-    )  # fmt: skip
+    )
     top = 1 - matrix.STRIP - matrix.GAP
     return go.Figure(
         data=traces,
@@ -81,22 +95,32 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> go.Figure:
             dragmode="zoom",
             bargap=0.1 if rows <= 64 else 0,
             uirevision=f"{heatmap.layer.name}:{heatmap.sorting}:{rows}:{columns}",
-            shapes=[_outline(int(at), columns) for at in marked_at],
+            shapes=[_outline(int(at), rows, columns) for at in marked_at],
             xaxis=theme.bare_axis(domain=[0, right], range=[-0.5, columns - 0.5]),
             yaxis=theme.bare_axis(
-                domain=[0, top], type="category", categoryorder="array", categoryarray=names,
-                range=[rows - 0.5, -0.5], showticklabels=True, tickfont={"size": theme.SMALL}, automargin=True,
+                domain=[0, top],
+                type="category",
+                categoryorder="array",
+                categoryarray=names,
+                range=[rows - 0.5, -0.5],
+                showticklabels=True,
+                tickfont={"size": theme.SMALL},
+                automargin=True,
                 ticklabelstandoff=2,
             ),
             yaxis2=matrix.strip_axis(domain=[1 - matrix.STRIP, 1]),
             xaxis2=theme.bare_axis(
-                domain=[right + 0.03, 1], rangemode="tozero", fixedrange=True, anchor="y", visible=bars,
+                domain=[right + 0.03, 1],
+                rangemode="tozero",
+                fixedrange=True,
+                anchor="y",
+                visible=bars,
             ),
             xaxis3=theme.bare_axis(domain=[right, right + 0.03], range=[0, 1], fixedrange=True),
             yaxis3=theme.bare_axis(domain=[0, 1], overlaying="y", range=[0, 1], fixedrange=True),
             annotations=[_title(title, right)] if bars else [],
         ),
-    )  # fmt: skip
+    )
 
 
 def _lines(heatmap: Heatmap) -> dict[str, Any]:
@@ -104,10 +128,15 @@ def _lines(heatmap: Heatmap) -> dict[str, Any]:
     at = heatmap.marked - 0.5
     shown = 0 < heatmap.marked < len(heatmap.sample.labels)
     return {
-        "type": "scatter", "name": "marked-edge", "mode": "lines", "yaxis": "y3",
-        "x": [at, at] if shown else [], "y": [0, 1] if shown else [],
-        "line": {"color": theme.ACCENT, "width": 2}, "hoverinfo": "skip",
-    }  # fmt: skip
+        "type": "scatter",
+        "name": "marked-edge",
+        "mode": "lines",
+        "yaxis": "y3",
+        "x": [at, at] if shown else [],
+        "y": [0, 1] if shown else [],
+        "line": {"color": theme.ACCENT, "width": 2},
+        "hoverinfo": "skip",
+    }
 
 
 def _symbols(heatmap: Heatmap, names: list[str], channel: int | None) -> dict[str, Any]:
@@ -115,23 +144,44 @@ def _symbols(heatmap: Heatmap, names: list[str], channel: int | None) -> dict[st
     wanted = set(heatmap.shared.tolist()) | ({channel} if channel is not None else set())
     at = [name for name in names if int(name) in wanted]
     return {
-        "type": "scatter", "name": "symbols", "mode": "markers", "xaxis": "x3",
-        "x": [0.5] * len(at), "y": at, "hoverinfo": "none",
+        "type": "scatter",
+        "name": "symbols",
+        "mode": "markers",
+        "xaxis": "x3",
+        "x": [0.5] * len(at),
+        "y": at,
+        "hoverinfo": "none",
         "marker": {"symbol": "triangle-left", "size": 6, "color": theme.ACCENT, "line": {"width": 0}},
         "cliponaxis": False,
-    }  # fmt: skip
+    }
 
 
-def _outline(row: int, columns: int) -> dict[str, Any]:
+def _outline(row: int, rows: int, columns: int) -> dict[str, Any]:
+    # Where rows are thinner than the line, the outline must stand off, or it would hide the row.
+    away = 0.5 + 0.004 * rows
     return {
-        "type": "rect", "name": "marked-channel", "xref": "x", "yref": "y",
-        "x0": -0.5, "x1": columns - 0.5, "y0": row - 0.5, "y1": row + 0.5,
-        "line": {"color": theme.ACCENT, "width": 1.5}, "fillcolor": theme.CLEAR,
-    }  # fmt: skip
+        "type": "rect",
+        "name": "marked-channel",
+        "xref": "x",
+        "yref": "y",
+        "x0": -0.5,
+        "x1": columns - 0.5,
+        "y0": row - away,
+        "y1": row + away,
+        "line": {"color": theme.ACCENT, "width": 1.5},
+        "fillcolor": theme.CLEAR,
+    }
 
 
 def _title(text: str, right: float) -> dict[str, Any]:
     return {
-        "text": text, "showarrow": False, "xref": "paper", "yref": "paper",
-        "x": right + 0.03, "xanchor": "left", "y": 1.0, "yanchor": "top", "font": {"size": theme.SMALL},
-    }  # fmt: skip
+        "text": text,
+        "showarrow": False,
+        "xref": "paper",
+        "yref": "paper",
+        "x": right + 0.03,
+        "xanchor": "left",
+        "y": 1.0,
+        "yanchor": "top",
+        "font": {"size": theme.SMALL},
+    }

@@ -10,10 +10,7 @@ import plotly.graph_objects as go
 
 from channelexplorer_dash.figures import matrix, theme
 from channelexplorer_dash.figures.binary import LEVELS, Scale, robust_scale
-from channelexplorer_dash.figures.dendrogram import dendrogram_figure
 from channelexplorer_dash.results import ClassJaccard, ImageJaccard, IntArray
-
-__all__ = ["dendrogram_figure", "jaccard_figure"]
 
 MOST_NAMED = 24
 MOST_WRITTEN = 12
@@ -44,7 +41,7 @@ def _images(answer: ImageJaccard) -> go.Figure:
         sample.labels,
         len(sample.class_names),
         view="jaccard-images",
-        alt=f"Jaccard similarity of the active channels of {drawn} in layer {answer.layer.name}, in class blocks.",
+        alt=f"Jaccard similarity of the active channels of {drawn} in layer {answer.layer.name}.",
         meta=meta,
         revision=f"{answer.layer.name}:{count}:{int(sample.image_ids.sum())}",
         scale=_scale(answer.similarity),
@@ -73,19 +70,28 @@ def _classes(answer: ClassJaccard) -> go.Figure:
         # ".12" rather than "0.12": twelve columns leave no room for the zero.
         text = [[f"{value:.2f}".removeprefix("0") for value in row] for row in answer.similarity]
         figure.update_traces(
-            selector={"name": "matrix"}, text=text, texttemplate="%{text}", textfont={"size": 9 if count > 8 else 11}
+            selector={"name": "matrix"},
+            text=text,
+            texttemplate="%{text}",
+            textfont={"size": 9 if count > 8 else 11},
         )
     if count <= MOST_NAMED:
         labels = [matrix.shorten(name) for name in names]
         named = {
-            "showticklabels": True, "tickmode": "array", "tickvals": list(range(count)), "ticktext": labels,
-            "tickfont": {"size": theme.SMALL}, "automargin": True, "ticklabelstandoff": 2,
-        }  # fmt: skip
-        short = max(map(len, labels)) <= 2
-        figure.update_layout(
-            xaxis={**named, "side": "top", "anchor": "y2", "tickangle": 0 if short else -50},
-            yaxis={**named, "anchor": "x2"},
-        )
+            "showticklabels": True,
+            "tickmode": "array",
+            "tickvals": list(range(count)),
+            "ticktext": labels,
+            "tickfont": {"size": theme.SMALL},
+            "automargin": True,
+            "ticklabelstandoff": 2,
+        }
+        figure.update_layout(yaxis={**named, "anchor": "x2"})
+        if written:
+            narrow = [matrix.shorten(name, 10) for name in names]
+            angle = 0 if max(map(len, narrow)) <= 2 else -45
+            over = {"ticktext": narrow, "tickangle": angle, "side": "top", "anchor": "y2"}
+            figure.update_layout(xaxis=named | over)
     return figure
 
 
@@ -108,6 +114,7 @@ def _square(
     scale: Scale,
 ) -> go.Figure:
     count = len(similarity)
+    inner = matrix.STRIP + matrix.GAP
     ticks, text = scale.ticks()
     cells = {
         "type": "heatmap",
@@ -116,10 +123,9 @@ def _square(
         "zmin": 0,
         "zmax": LEVELS,
         "colorscale": theme.SEQUENTIAL,
-        "colorbar": theme.colour_bar(ticks, text, ""),
+        "colorbar": theme.colour_bar(ticks, text, "", x=inner),
         "hoverinfo": "none",
     }
-    inner = matrix.STRIP + matrix.GAP
     # Each axis shrinks towards the strip that lies along it, so that the strips stay with the matrix.
     return go.Figure(
         data=[cells, matrix.strip(labels, classes), matrix.strip(labels, classes, vertical=True)],
@@ -133,10 +139,14 @@ def _square(
                 domain=[inner, 1], range=[-0.5, count - 0.5], constrain="domain", constraintoward="left"
             ),
             yaxis=theme.bare_axis(
-                domain=[0, 1 - inner], range=[count - 0.5, -0.5], constrain="domain", constraintoward="top",
-                scaleanchor="x", scaleratio=1,
+                domain=[0, 1 - inner],
+                range=[count - 0.5, -0.5],
+                constrain="domain",
+                constraintoward="top",
+                scaleanchor="x",
+                scaleratio=1,
             ),
             xaxis2=matrix.strip_axis(domain=[0, matrix.STRIP]),
             yaxis2=matrix.strip_axis(domain=[1 - matrix.STRIP, 1]),
         ),
-    )  # fmt: skip
+    )

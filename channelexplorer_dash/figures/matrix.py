@@ -1,4 +1,4 @@
-"""Parts that the matrix views share: class colour strips, block boundaries and axes that hold them together."""
+"""Parts that the matrix views share: class colour strips, block boundaries, thin axes."""
 
 from __future__ import annotations
 
@@ -76,6 +76,8 @@ def strip_axis(**over: Any) -> dict[str, Any]:
 
 
 def shorten(name: str, characters: int = 14) -> str:
-    """Cut a name that is too long for a tick label, and keep it from being read as markup."""
-    cut = name if len(name) <= characters else name[: characters - 1] + "…"
-    return cut.replace("&", "&amp;").replace("<", "&lt;")
+    """Shorten a name in its middle (names often differ at the end), and keep it from being read as markup."""
+    if len(name) > characters:
+        end = (characters - 1) // 3
+        name = f"{name[: characters - 1 - end]}…{name[-end:]}"
+    return name.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,8 +1,8 @@
 """Colour arithmetic: OKLCH, colour-blind vision, and one long sequence of class colours.
 
-Formulas: OKLab and OKLCH from Björn Ottosson, "A perceptual color space for image processing" (2020); dichromatic
-vision from Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision
-Deficiency" (2009), severity 1.
+Formulas: OKLab and OKLCH from Björn Ottosson, "A perceptual color space for image processing" (2020);
+dichromatic vision from Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of
+Color Vision Deficiency" (2009), severity 1.
 """
 
 from __future__ import annotations
@@ -14,28 +14,36 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-_RGB_TO_LMS = np.array([
-    [0.4122214708, 0.5363325363, 0.0514459929],
-    [0.2119034982, 0.6806995451, 0.1073969566],
-    [0.0883024619, 0.2817188376, 0.6299787005],
-])
-_LMS_TO_LAB = np.array([
-    [0.2104542553, 0.7936177850, -0.0040720468],
-    [1.9779984951, -2.4285922050, 0.4505937099],
-    [0.0259040371, 0.7827717662, -0.8086757660],
-])
+_RGB_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_LMS_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
 _LMS_TO_RGB = np.linalg.inv(_RGB_TO_LMS)
 _LAB_TO_LMS = np.linalg.inv(_LMS_TO_LAB)
-_PROTANOPIA = np.array([
-    [0.152286, 1.052583, -0.204868],
-    [0.114503, 0.786281, 0.099216],
-    [-0.003882, -0.048116, 1.051998],
-])
-_DEUTERANOPIA = np.array([
-    [0.367322, 0.860646, -0.227968],
-    [0.280085, 0.672501, 0.047413],
-    [-0.011820, 0.042940, 0.968881],
-])
+_PROTANOPIA = np.array(
+    [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ]
+)
+_DEUTERANOPIA = np.array(
+    [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ]
+)
 # Normal vision keeps more apart than either deficiency; weighing it down spends the room where it is scarce.
 _VISIONS = ((np.eye(3), 0.65), (_PROTANOPIA, 1.0), (_DEUTERANOPIA, 1.0))
 
@@ -98,29 +106,31 @@ def spread(first: tuple[str, ...], avoid: tuple[str, ...], count: int) -> tuple[
     )
     linear = oklch_to_linear(*(axis.ravel() for axis in grid))
     linear = linear[((linear >= 0.0) & (linear <= 1.0)).all(axis=-1)]
-    seeds = from_hex(first + avoid)
-    seen = [(_seen(linear, vision) * weight, _seen(seeds, vision) * weight) for vision, weight in _VISIONS]
-
-    def distance(to: list[Array]) -> Array:
-        return np.asarray(
-            np.min([((all_ - one) ** 2).sum(axis=-1) for (all_, _), one in zip(seen, to, strict=True)], axis=0)
-        )
-
+    seeds = _seen(from_hex(first + avoid))
+    seen = _seen(linear)
     nearest = np.full(len(linear), np.inf)
-    for i in range(len(seeds)):
-        nearest = np.minimum(nearest, distance([seed[i] for _, seed in seen]))
+    for i in range(seeds.shape[1]):
+        nearest = np.minimum(nearest, _distance(seen, seeds[:, i]))
     chosen: list[int] = []
     for _ in range(min(count - len(first), len(linear))):
         best = int(nearest.argmax())
         chosen.append(best)
-        nearest = np.minimum(nearest, distance([all_[best] for all_, _ in seen]))
+        nearest = np.minimum(nearest, _distance(seen, seen[:, best]))
         nearest[best] = -1.0
     sequence = first + to_hex(linear[chosen])
     return tuple(sequence[i % len(sequence)] for i in range(count))
 
 
-def _seen(linear: Array, vision: Array) -> Array:
-    """Return OKLab (n, 3) of linear sRGB as a kind of vision sees it."""
-    lms = np.clip(linear @ vision.T, 0.0, 1.0) @ _RGB_TO_LMS.T
-    lab: Array = np.cbrt(lms) @ _LMS_TO_LAB.T
-    return lab
+def _seen(linear: Array) -> Array:
+    """Return weighted OKLab, (visions, n, 3), of linear sRGB as each kind of vision sees it."""
+    kinds = []
+    for vision, weight in _VISIONS:
+        lms = np.clip(linear @ vision.T, 0.0, 1.0) @ _RGB_TO_LMS.T
+        kinds.append(np.cbrt(lms) @ _LMS_TO_LAB.T * weight)
+    return np.stack(kinds)
+
+
+def _distance(seen: Array, one: Array) -> Array:
+    """Return the least squared distance over the visions, (n,), to one colour, (visions, 3)."""
+    least: Array = ((seen - one[:, None, :]) ** 2).sum(axis=-1).min(axis=0)
+    return least

@@ -49,7 +49,7 @@ def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 300
         "y": np.ascontiguousarray(scatter.xy[:, 1], dtype=np.float32),
         "customdata": smallest_unsigned(scatter.sample.image_ids),
         "hoverinfo": "none",
-        "marker": _marker(colouring, points),
+        "marker": _marker(colouring),
         "selected": {"marker": {"opacity": 1.0, "size": size * 1.3}},
         "unselected": {"marker": {"opacity": 0.12}},
     }
@@ -75,16 +75,18 @@ def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 300
     )
 
 
-def marker_patch(colouring: Colouring, points: int) -> dict[str, Any]:
+def marker_patch(colouring: Colouring) -> dict[str, Any]:
     """Return ``data[0].marker`` as JSON-able values, to recolour a figure that is already on the page."""
-    return {**_marker(colouring, points), "color": _typed(_marker(colouring, points)["color"])}
+    marker = _marker(colouring)
+    return {**marker, "color": _typed(marker["color"])}
 
 
 def _size(points: int) -> float:
-    return float(np.clip(9.5 - 1.5 * np.log10(max(points, 1) / 30), 2.5, 9.0))
+    return float(np.clip(8.5 - 1.6 * np.log10(max(points, 1) / 30), 2.5, 9.0))
 
 
-def _marker(colouring: Colouring, points: int) -> dict[str, Any]:
+def _marker(colouring: Colouring) -> dict[str, Any]:
+    points = len(colouring)
     # Many outlines of small points swallow their colour, and cost WebGL a second pass.
     outline = 0.6 if points <= 5000 else 0.0
     common = {

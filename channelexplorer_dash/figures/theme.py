@@ -1,4 +1,4 @@
-"""The look of every figure: colours, scales, fonts and margins. No other module of ``figures`` names a colour."""
+"""The look of every figure: colours, scales, fonts, margins. No other module here names a colour."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from channelexplorer_dash.figures import palette
 
 ColourScale = list[tuple[float, str]]
 
-# Ten colours found by exchange search in OKLCH for the largest least distance (CIEDE2000) under normal, protanopic,
-# deuteranopic and tritanopic vision, with at least 1.8 : 1 contrast to white and to #15181d; 22, 14, 13 and 15 apart.
+# Ten colours found by exchange search in OKLCH for the largest least distance (CIEDE2000) under normal,
+# protanopic, deuteranopic and tritanopic vision: 22, 14, 13 and 15 apart. Contrast to white and to #15181d is
+# at least 1.8 : 1.
 _TEN = (
-    "#2080f1", "#db426d", "#00daa7", "#ad8604", "#363ccf", "#f2a5ef", "#137b5e", "#aec942", "#7a406d", "#5a5d04",
-)  # fmt: skip
+    "#2080f1",
+    "#db426d",
+    "#00daa7",
+    "#ad8604",
+    "#363ccf",
+    "#f2a5ef",
+    "#137b5e",
+    "#aec942",
+    "#7a406d",
+    "#5a5d04",
+)
 
 UNKNOWN = "#878c91"
-CORRECT = "#2080f1"
-WRONG = "#e0662f"
+CORRECT = "#86a9cf"
+WRONG = "#d9480f"
 ACCENT = "#ff7a1a"
 TEXT = "#7b838d"
 LINE = "rgba(128,136,146,0.45)"
@@ -29,14 +39,30 @@ CLEAR = "rgba(0,0,0,0)"
 
 # Lightness rises evenly from end to end, so that the scales survive grey print and every kind of vision.
 SEQUENTIAL: ColourScale = palette.ramp(
-    ((0.24, 0.10, 285), (0.40, 0.13, 262), (0.55, 0.11, 215), (0.70, 0.12, 175), (0.83, 0.16, 135), (0.95, 0.14, 105)), 21
+    (
+        (0.24, 0.10, 285),
+        (0.40, 0.13, 262),
+        (0.55, 0.11, 215),
+        (0.70, 0.12, 175),
+        (0.83, 0.16, 135),
+        (0.95, 0.14, 105),
+    ),
+    21,
 )
 # Points stand alone on the page: neither end may vanish in white or in #15181d.
 POINTS: ColourScale = palette.ramp(
     ((0.46, 0.19, 285), (0.56, 0.15, 255), (0.66, 0.12, 200), (0.75, 0.15, 155), (0.85, 0.17, 110)), 17
 )
 DIVERGING: ColourScale = palette.ramp(
-    ((0.36, 0.12, 255), (0.58, 0.12, 245), (0.78, 0.06, 235), (0.93, 0.005, 90), (0.80, 0.09, 65), (0.62, 0.16, 45), (0.40, 0.13, 30)),
+    (
+        (0.36, 0.12, 255),
+        (0.58, 0.12, 245),
+        (0.78, 0.06, 235),
+        (0.93, 0.005, 90),
+        (0.80, 0.09, 65),
+        (0.62, 0.16, 45),
+        (0.40, 0.13, 30),
+    ),
     21,
 )
 
@@ -49,17 +75,18 @@ def class_colours(n: int) -> tuple[str, ...]:
     """Return the colours of classes 0 … n-1 as ``#rrggbb``.
 
     The colour of a class does not depend on how many classes there are. Up to ten they are well apart
-    under every common kind of vision; further ones are spread over hue and lightness (see ``palette.spread``).
+    under every common kind of vision; further ones are spread over hue and lightness (``palette.spread``).
     """
-    return palette.spread(_TEN, (UNKNOWN,), n)
+    # Whole powers of two, so that any number of classes finds its colours in the cache.
+    return palette.spread(_TEN, (UNKNOWN,), 1 << max(4, (n - 1).bit_length()))[:n]
 
 
 def steps(colours: Sequence[str]) -> ColourScale:
-    """Return a colour scale of flat steps: code ``i`` is ``colours[i]`` between ``cmin`` -0.5 and ``cmax`` K-0.5."""
+    """Return a scale of flat steps: code i has ``colours[i]``, with ``cmin`` -0.5 and ``cmax`` K - 0.5."""
     count = len(colours)
     scale: ColourScale = []
     for i, colour in enumerate(colours):
-        scale += [(i / count, colour), ((i + 1) / count, colour)]
+        scale += [(round(i / count, 6), colour), (round((i + 1) / count, 6), colour)]
     return scale
 
 
@@ -112,9 +139,9 @@ def colour_bar(ticks: Sequence[float], text: Sequence[str], title: str, **over: 
     return {
         "orientation": "h",
         "thickness": 7,
-        "len": 0.62,
-        "x": 1.0,
-        "xanchor": "right",
+        "len": 0.5,
+        "x": 0.0,
+        "xanchor": "left",
         "y": 0.0,
         "yanchor": "top",
         "ypad": 6,

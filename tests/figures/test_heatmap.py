@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from channelexplorer_dash.figures.heatmap import heatmap_figure
+from channelexplorer_dash.figures.theme import DIVERGING
+from channelexplorer_dash.results import Heatmap
+from tests.figures.wire import all_finite, decode, sent, trace
+
+
+def test_cells_map_to_channels_and_images(heatmap: Heatmap) -> None:
+    figure = sent(heatmap_figure(heatmap))
+    meta, cells = figure["layout"]["meta"], trace(figure, "matrix")
+    assert [int(name) for name in cells["y"]] == heatmap.channels.tolist() == meta["channels"]
+    assert figure["layout"]["yaxis"]["type"] == "category"
+    assert figure["layout"]["yaxis"]["categoryarray"] == cells["y"]
+    assert meta["image_ids"] == heatmap.sample.image_ids.tolist()
+    levels = decode(cells["z"])
+    assert levels.dtype == np.uint8 and levels.shape == (40, 300)
+    assert np.corrcoef(levels.ravel(), heatmap.values.ravel())[0, 1] > 0.999
+    assert "40 of 64 channels" in meta["alt"] and "300 of 1,797 images" in meta["alt"]
+    assert all_finite(figure)
+
+
+def test_bars_show_the_statistic_of_their_row(heatmap: Heatmap) -> None:
+    bars = trace(sent(heatmap_figure(heatmap)), "statistic")
+    assert [int(name) for name in bars["y"]] == heatmap.channels.tolist()
+    np.testing.assert_allclose(decode(bars["x"]), heatmap.statistic, rtol=1e-6)
+
+
+def test_unsorted_channels_have_no_bars(heatmap: Heatmap) -> None:
+    figure = sent(heatmap_figure(replace(heatmap, sorting="none")))
+    assert "statistic" not in [t["name"] for t in figure["data"]]
+
+
+def test_a_statistic_that_is_not_finite_has_no_length(heatmap: Heatmap) -> None:
+    statistic = np.where(np.arange(40) == 3, np.nan, heatmap.statistic)
+    figure = sent(heatmap_figure(replace(heatmap, statistic=statistic)))
+    assert decode(trace(figure, "statistic")["x"])[3] == 0
+    assert all_finite(figure)
+
+
+def test_a_line_follows_the_marked_images(heatmap: Heatmap) -> None:
+    figure = sent(heatmap_figure(heatmap))
+    assert trace(figure, "marked-edge")["x"] == [2.5, 2.5] and figure["layout"]["meta"]["marked"] == 3
+    for marked in (0, 300):
+        assert trace(sent(heatmap_figure(replace(heatmap, marked=marked))), "marked-edge")["x"] == []
+
+
+def test_shared_and_marked_channels_have_symbols_and_an_outline(heatmap: Heatmap) -> None:
+    plain = sent(heatmap_figure(heatmap))
+    assert [int(c) for c in trace(plain, "symbols")["y"]] == heatmap.channels[[3, 9]].tolist()
+    assert not plain["layout"].get("shapes")
+    figure = sent(heatmap_figure(heatmap, int(heatmap.channels[20])))
+    assert [int(c) for c in trace(figure, "symbols")["y"]] == heatmap.channels[[3, 9, 20]].tolist()
+    (outline,) = figure["layout"]["shapes"]
+    assert outline["y0"] < 20 < outline["y1"] and outline["y1"] - outline["y0"] < 1.5
+    assert not sent(heatmap_figure(heatmap, 9999))["layout"].get("shapes")
+
+
+def test_values_below_zero_diverge_around_zero(heatmap: Heatmap) -> None:
+    values = heatmap.values - heatmap.values.mean(axis=1, keepdims=True)
+    cells = trace(sent(heatmap_figure(replace(heatmap, values=values))), "matrix")
+    assert [tuple(stop) for stop in cells["colorscale"]] == DIVERGING
+    ticks = dict(zip(cells["colorbar"]["ticktext"], cells["colorbar"]["tickvals"], strict=True))
+    assert abs(ticks["0"] - 127.5) < 1e-9
+
+
+def test_values_that_are_not_finite_never_reach_the_page(heatmap: Heatmap) -> None:
+    values = heatmap.values.copy()
+    values[0, :3] = np.nan, np.inf, -np.inf
+    assert all_finite(sent(heatmap_figure(replace(heatmap, values=values))))
+
+
+def test_one_channel_of_one_image_is_drawn(heatmap: Heatmap) -> None:
+    sample = replace(heatmap.sample, image_ids=heatmap.sample.image_ids[:1], labels=heatmap.sample.labels[:1])
+    small = replace(
+        heatmap,
+        sample=sample,
+        channels=np.array([5]),
+        values=np.zeros((1, 1), np.float32),
+        statistic=np.zeros(1),
+        marked=0,
+    )
+    assert all_finite(sent(heatmap_figure(small)))
+
+
+def test_256_channels_of_300_images_take_under_125_kilobytes(heatmap: Heatmap) -> None:
+    values = np.random.default_rng(0).random((256, 300), dtype=np.float32)
+    large = replace(heatmap, channels=np.arange(256), values=values, statistic=np.ones(256), of_channels=256)
+    assert len(heatmap_figure(large).to_json()) < 125_000
