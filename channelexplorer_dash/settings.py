@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariableError
 
 from channelexplorer_dash.errors import SettingsError
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
@@ -96,6 +97,18 @@ class Settings(BaseSettings):
         return init_settings, env_settings
 
 
+class _WithoutEnvironment(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 def load_settings(
     config: Iterable[Path] = (), *, flags: Mapping[str, Any] | None = None, environment: bool = True
 ) -> Settings:
@@ -132,9 +145,13 @@ def load_settings(
         }
         values = {key: value for key, value in values.items() if key not in overridden}
     try:
-        return Settings(**{**values, **given})
+        return (Settings if environment else _WithoutEnvironment)(**{**values, **given})
     except ValidationError as error:
         raise SettingsError(_explain(error)) from error
+    except UnreadableVariableError as error:
+        raise SettingsError(
+            f"A {ENVIRONMENT_PREFIX}… variable is not valid: {error}. Lists are written as JSON."
+        ) from error
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -146,8 +163,12 @@ def _read_toml(file: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"The settings file {file} cannot be read: {error}.") from error
+    for key in ("models", "datasets"):
+        entries = values.get(key, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise SettingsError(f"In {file}, `{key}` must be tables: write [[{key}]] above each.")
     base = file.resolve().parent
-    if "store" in values:
+    if isinstance(values.get("store"), str):
         values["store"] = str(_relative(base, values["store"]))
     for dataset in values.get("datasets", []):
         for key in ("path", "labels", "root"):

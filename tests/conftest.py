@@ -1,0 +1,43 @@
+"""What every test shares: skipping, and the digits demo in a store of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from channelexplorer_dash.demo import demo_settings_file
+from channelexplorer_dash.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+PHOTOS = ROOT / "data" / "photos.toml"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+# Machines that run tests are shared: a slow example says nothing about the code.
+hypothesis_settings.register_profile(
+    "house", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("house")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, with a sentence, what this machine has not got; in CI that is a failure."""
+    missing = None
+    if item.get_closest_marker("photos") and not PHOTOS.exists():
+        missing = "The photographs are not prepared: run `make photos`."
+    elif item.get_closest_marker("browser") and not any(map(shutil.which, BROWSERS)):
+        missing = "There is no Chromium: run `make chromium`."
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(f"{missing} In CI nothing is skipped.", pytrace=False)
+    if missing:
+        pytest.skip(missing)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Return the digits demo with an empty store, computed in this process."""
+    return load_settings([demo_settings_file()], flags={"store": tmp_path / "store", "engine": "inline"})
