@@ -1,4 +1,4 @@
-"""The tests, one folder per package. This runs before NumPy and torch are imported.
+"""The tests, one folder per package. This runs before NumPy and torch are imported."""
 
 import os
 
