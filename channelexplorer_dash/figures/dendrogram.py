@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from channelexplorer_dash.figures import matrix, theme
 from channelexplorer_dash.results import ClassJaccard
 
-MOST_NAMED = 40
+MOST_NAMED = 24
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> go.Figure:
             ),
             xaxis3=theme.bare_axis(domain=[right, right + 0.03], range=[0, 1], fixedrange=True),
             yaxis3=theme.bare_axis(domain=[0, 1], overlaying="y", range=[0, 1], fixedrange=True),
-            annotations=[_title(title, right)] if bars else [],
+            annotations=[_title(title)] if bars else [],
         ),
     )
 
@@ -173,15 +173,16 @@ def _outline(row: int, rows: int, columns: int) -> dict[str, Any]:
     }
 
 
-def _title(text: str, right: float) -> dict[str, Any]:
+def _title(text: str) -> dict[str, Any]:
+    """Name the statistic below its bars, where the colour bar leaves room."""
     return {
         "text": text,
         "showarrow": False,
         "xref": "paper",
         "yref": "paper",
-        "x": right + 0.03,
-        "xanchor": "left",
-        "y": 1.0,
+        "x": 1.0,
+        "xanchor": "right",
+        "y": 0.0,
         "yanchor": "top",
         "font": {"size": theme.SMALL},
     }

@@ -51,7 +51,8 @@ def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 300
         "hoverinfo": "none",
         "marker": _marker(colouring),
         "selected": {"marker": {"opacity": 1.0, "size": size * 1.3}},
-        "unselected": {"marker": {"opacity": 0.12}},
+        # Many faint points add up to a bright cloud.
+        "unselected": {"marker": {"opacity": 0.12 if points <= 5000 else 0.05}},
     }
     method = METHODS.get(scatter.method, scatter.method)
     alt = (
