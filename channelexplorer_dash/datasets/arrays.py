@@ -87,8 +87,8 @@ class ArraysDataset(TabledDataset):
             digest = _digest(file, labels_file)
         self._parts = parts
         self._axis = _check(parts, max_pixels, where)
-        labels, class_names = encode_labels(np.concatenate([part.labels for part in parts]), names, where)
-        need_images(labels, where)
+        labels, class_names = encode_labels(_joined_labels(parts, where), names, where)
+        need_images(len(labels), where)
         self._starts = np.cumsum([0, *(part.shape[0] for part in parts)])
         self._lock = threading.Lock()
         self._read: dict[int, Values] = {}
@@ -200,6 +200,17 @@ def _check(parts: Sequence[_Part], max_pixels: int, where: str) -> int | None:
     if len(axes) > 1:
         raise DatasetError(f"{where}: the splits differ in their layout. Save all of them as N×H×W×C.")
     return axes.pop()
+
+
+def _joined_labels(parts: Sequence[_Part], where: str) -> Values:
+    if len({(part.labels.ndim, part.labels.dtype.kind in "biuf") for part in parts}) > 1:
+        raise DatasetError(
+            f"{where}: the labels of the splits differ in type or shape. Save all of them alike."
+        )
+    try:
+        return np.concatenate([part.labels for part in parts])
+    except (ValueError, TypeError) as error:
+        raise DatasetError(f"{where}: the labels of the splits cannot be joined: {error}.") from error
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int | None:

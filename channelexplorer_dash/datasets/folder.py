@@ -74,7 +74,11 @@ class FolderDataset(TabledDataset):
     def __init__(self, spec: DatasetSpec, max_pixels: int) -> None:
         if spec.path is None:
             raise DatasetError(f"Dataset {spec.name!r}: no folder is given. Set its path.")
-        self._root = real_folder(spec.path, spec.name)
+        self._root = real_folder(
+            spec.path,
+            spec.name,
+            "the folder that holds one sub-folder per class, or choose the kind 'arrays' or 'table'",
+        )
         self._max_pixels = max_pixels
         skipped = _Skipped()
         found = _classes(self._root, skipped)
@@ -183,7 +187,7 @@ def _digest(labels: np.ndarray[tuple[int], np.dtype[np.int64]], files: Sequence[
 
 
 def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - 50,000 Path objects take half of the time
+    return name.lower().endswith(SUFFIXES)
 
 
 def _printable(name: str) -> str:

@@ -8,17 +8,14 @@ from pathlib import Path
 from channelexplorer_dash.errors import DatasetError
 
 
-def real_folder(folder: Path, name: str) -> Path:
-    """Return the folder without links, or raise DatasetError if it is not a folder that can be read."""
+def real_folder(folder: Path, name: str, wanted: str) -> Path:
+    """Return the folder without links, or raise DatasetError (``wanted`` says what to give) if it is none."""
     folder = folder.expanduser()
     try:
         if not folder.exists():
             raise DatasetError(f"Dataset {name!r}: there is no folder {folder}. Check the path.")
         if not folder.is_dir():
-            raise DatasetError(
-                f"Dataset {name!r}: {folder} is a file. Give the folder that holds one sub-folder per class, "
-                "or choose the kind 'arrays' or 'table'."
-            )
+            raise DatasetError(f"Dataset {name!r}: {folder} is a file. Give {wanted}.")
         return folder.resolve(strict=True)
     except OSError as error:
         raise DatasetError(f"Dataset {name!r}: {folder} cannot be read: {error.strerror}.") from error

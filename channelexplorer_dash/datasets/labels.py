@@ -41,13 +41,16 @@ def encode_labels(
     DatasetError
         If a label is none of these, is missing, or has no name in ``class_names``.
     """
+    if class_names is not None and len(set(class_names)) < len(class_names):
+        twice = next(name for name in class_names if list(class_names).count(name) > 1)
+        raise DatasetError(f"{where}: two classes are called {twice[:60]!r}. Give each class its own name.")
     array = np.asarray(values)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         shape = "×".join(map(str, array.shape))
         raise DatasetError(f"{where}: labels have the shape {shape}. Give one integer or name per image.")
-    if array.dtype.kind in "OSTU":
+    if array.dtype.kind in "OTU":
         return _encode_names(_strings(array, where), class_names, where)
     return _encode_integers(_whole(array, where), class_names, where)
 

@@ -43,14 +43,16 @@ class TableDataset(TabledDataset):
         file = real_file(spec.path, spec.name, "table")
         where = f"Dataset {spec.name!r}"
         self._written_root = (spec.root or file.parent).expanduser()
-        self._root = real_folder(self._written_root, spec.name)
+        self._root = real_folder(
+            self._written_root, spec.name, "as root the folder that the paths are relative to"
+        )
         self._max_pixels = max_pixels
         rows = _read(file, spec, where)
         notes: list[str] = []
         complete = rows.drop_nulls([spec.path_column, spec.label_column])
         if left_out := len(rows) - len(complete):
             notes.append(f"{left_out:,} rows without path or label are left out.")
-        need_images(complete[spec.label_column].to_numpy(), f"{where}: {file}")
+        need_images(len(complete), f"{where}: {file}")
         complete, found = self._present(complete, spec.path_column, where, notes)
         labels, class_names = encode_labels(
             complete[spec.label_column].to_numpy(), spec.class_names, f"{where}, column {spec.label_column!r}"
@@ -112,9 +114,11 @@ def _read(file: Path, spec: DatasetSpec, where: str) -> pl.DataFrame:
     kind = file.suffix.lower()
     try:
         if kind == ".csv":
-            rows = pl.read_csv(file, schema_overrides={spec.path_column: pl.String}, infer_schema_length=None)
+            rows = pl.read_csv(
+                file, schema_overrides={spec.path_column: pl.String}, infer_schema_length=None, glob=False
+            )
         elif kind == ".parquet":
-            rows = pl.read_parquet(file)
+            rows = pl.read_parquet(file, glob=False)
         else:
             raise DatasetError(
                 f"{where}: {file} is neither .csv nor .parquet. Save the table as one of them."

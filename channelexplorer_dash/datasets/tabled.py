@@ -97,9 +97,9 @@ def some(names: Sequence[str], most: int = _NAMED) -> str:
     return ", ".join(names[:most]) + more
 
 
-def need_images(labels: Labels, where: str) -> None:
+def need_images(count: int, where: str) -> None:
     """Raise DatasetError if there is no image at all."""
-    if not len(labels):
+    if not count:
         raise DatasetError(f"{where} has no images. Put at least one image with a label in it.")
 
 

@@ -165,6 +165,12 @@ def test_digest(tmp_path: Path) -> None:
         ({"x": GREY, "y": np.eye(6)}, "one integer or name per image"),
         ({"x": GREY, "y": np.array(list("abcdef"), object)}, "Python objects"),
         ({"x_train": GREY, "y_train": LABELS, "x_test": RGB, "y_test": LABELS}, "differ in their layout"),
+        (
+            {"x_train": GREY, "y_train": LABELS, "x_test": GREY, "y_test": np.array(list("abcdef"))},
+            "type or shape",
+        ),
+        ({"x_train": GREY, "y_train": np.eye(6), "x_test": GREY, "y_test": np.eye(6, 5)}, "cannot be joined"),
+        ({"x": GREY, "y": LABELS, "class_names": np.array(["a", "b", "b"])}, "two classes are called 'b'"),
     ],
 )
 def test_refused(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:

@@ -76,6 +76,15 @@ def test_16_bit_grey_is_scaled_not_clipped(tmp_path: Path, suffix: str) -> None:
     assert np.array_equal(np.asarray(image), RAMP8)
 
 
+def test_16_bit_grey_is_turned_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(ramp("u2", 65535)).transpose(Image.Transpose.ROTATE_90).save(
+        tmp_path / "a.png", exif=exif
+    )
+    assert np.array_equal(np.asarray(read(tmp_path / "a.png")), RAMP8)
+
+
 def test_big_endian_16_bit_tiff(tmp_path: Path) -> None:
     values = ramp("u2", 65535)
     Image.frombytes("I;16B", (20, 12), values.astype(">u2").tobytes()).save(tmp_path / "a.tif")

@@ -44,6 +44,8 @@ def test_accepted_forms(values: object) -> None:
         ([0, 3], ["a", "b", "c"], "label 3 of row 1 has no class name"),
         ([0, -1], ["a", "b"], "label -1 of row 1"),
         (["cat", "emu"], ["cat"], "'emu' is not among the 1 class_names"),
+        ([0, 1], ["a", "a"], "two classes are called 'a'"),
+        (np.array([b"a"]), None, "Give integers or names"),
         ([0.0, 1.5], None, "label 1.5 of row 1 is not a whole number"),
         ([0.0, np.nan], None, "not a whole number"),
         ([[1, 0], [0, 1]], None, "one integer or name per image"),

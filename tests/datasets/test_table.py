@@ -183,6 +183,17 @@ def test_unusable_files(pets: Path) -> None:
     assert "does not hold text" in refusal(written(pets, "t.parquet", path=[1, 2], label=[1, 2]))
 
 
+@pytest.mark.parametrize("name", ["t[1].csv", "t[1].parquet", "*.csv"])
+def test_names_of_tables_are_no_patterns(pets: Path, name: str) -> None:
+    written(pets, "t1.csv", path=PATHS[:1], label=["a"])
+    assert len(opened(written(pets, name, path=PATHS, label=list("abc")))) == 3
+
+
+def test_a_file_as_root(pets: Path) -> None:
+    file = written(pets, path=PATHS, label=list("abc"))
+    assert "Give as root the folder" in refusal(file, root=file)
+
+
 def test_paths_that_look_like_numbers(pets: Path) -> None:
     photo().save(pets / "007", "PNG")
     dataset = opened(written(pets, path=["007"], label=["a"]))
