@@ -201,7 +201,12 @@ class Engine:
 
         _quiet()
         self._cluster = LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0
+            n_workers=1,
+            threads_per_worker=1,
+            processes=False,
+            # Any free port, on this machine only: the default one may be taken.
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,
         )
         return Client(self._cluster, set_as_default=False)
 
