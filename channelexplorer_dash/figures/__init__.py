@@ -27,8 +27,8 @@ What every figure has
 - ``trace.name`` says what a trace is: find it with ``gd.data.findIndex(t => t.name === "…")``, and name the
   trace of a point with ``gd.data[p.curveNumber].name``.
 - Paper and plot are transparent; text has a middle grey that reads on both themes. CSS may overrule it with
-  ``.js-plotly-plot .main-svg text {fill: … !important}``, but must leave ``.heatmap-label text`` alone: these
-  are numbers in cells, whose contrast with the cell plotly.js chooses.
+  ``.js-plotly-plot .main-svg text:not(.heatmap-label text) {fill: … !important}``: the exception is numbers
+  in cells, whose contrast with the cell plotly.js chooses.
 - Hover text is off while ``plotly_hover`` and ``plotly_click`` still fire (``hoverinfo: "none"``); traces
   that are only decoration have ``hoverinfo: "skip"`` and never fire.
 - No width or height: the figure fills its container. ``uirevision`` keeps the zoom while the geometry stays.
