@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,22 @@ from channelexplorer_dash.server.notice import show_error
 from channelexplorer_dash.settings import Settings, load_settings
 
 _OTHER_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class _ThreadSafeDash(Dash):
+    """Dash that answers nothing before it is set up.
+
+    Dash sets itself up in its first request; those that other threads of the process take meanwhile get 404
+    for its scripts, and a browser that meets a fresh worker shows an empty page.
+    """
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        self._setting_up = threading.RLock()
+        super().__init__(*arguments, **keywords)
+
+    def _setup_server(self) -> None:
+        with self._setting_up:
+            super()._setup_server()
 
 
 def create_app(
@@ -84,7 +101,7 @@ def build(
     from channelexplorer_dash.callbacks import register
     from channelexplorer_dash.layouts.shell import shell
 
-    app = Dash(
+    app = _ThreadSafeDash(
         "channelexplorer_dash",
         server=cast("Any", flask_app),  # declared too narrowly: it takes any Flask application
         url_base_pathname=prefix,
