@@ -1,1 +1,41 @@
-"""Callbacks: one module per view."""
+"""Callbacks: one module per view, each with ``register(app, explorer)``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dash import Dash
+
+from channelexplorer_dash.callbacks import (
+    dataset_view,
+    export,
+    heatmap,
+    inspector,
+    jaccard,
+    jobs,
+    layers,
+    linking,
+    navigation,
+    panels,
+    scatterplot,
+)
+from channelexplorer_dash.explorer import Explorer
+
+Callbacks = dict[str, Callable[..., Any]]
+
+MODULES = (
+    navigation, linking, dataset_view, layers, panels, scatterplot, jaccard, heatmap, inspector, jobs, export
+)
+
+
+def register(app: Dash, explorer: Explorer) -> Callbacks:
+    """Register every callback with ``app``; return the plain functions by name.
+
+    ``app`` answers under its own prefix, and nothing is registered globally: several applications can
+    live in one process.
+    """
+    functions: Callbacks = {}
+    for module in MODULES:
+        functions.update(module.register(app, explorer))
+    return functions

@@ -69,6 +69,7 @@ LAYER_FILTER = "ce-layer-filter"
 PROFILE = "ce-profile"
 PROFILE_TICK = "ce-profile-tick"
 PROFILE_STATUS = "ce-profile-status"
+PROFILED = "ce-profiled"
 
 # Panels
 PANELS = "ce-panels"
@@ -84,6 +85,7 @@ CLEAR = "ce-clear"
 UNDO = "ce-undo"
 
 # Jobs
+JOB_CONTROL = "ce-job-control"
 JOBS = "ce-jobs"
 JOBS_COUNT = "ce-jobs-count"
 JOBS_LIST = "ce-jobs-list"

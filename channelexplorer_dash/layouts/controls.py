@@ -17,6 +17,16 @@ from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 
 Choice = tuple[str, str]
 
+LOOKS = {
+    "granularity": ids.GRANULARITY,
+    "colour_by": ids.COLOUR_BY,
+    "projection": ids.PROJECTION,
+    "jaccard": ids.JACCARD_MODE,
+    "order": ids.JACCARD_ORDER,
+    "sorting": ids.SORTING,
+}
+"""The controls that decide how the panels are drawn, by their name in a selection."""
+
 SUMMARIES: tuple[Choice, ...] = (
     ("l2", "L2 norm"),
     ("rms", "Root mean square"),
@@ -37,7 +47,7 @@ NORMALISATIONS: tuple[Choice, ...] = (
 COLOURS: tuple[Choice, ...] = (
     ("class", "Class"),
     ("prediction", "Prediction"),
-    ("correctness", "Correctness"),
+    ("correct", "Correctness"),
     ("confidence", "Confidence"),
 )
 PROJECTIONS: tuple[Choice, ...] = (("umap", "UMAP"), ("pca", "PCA"), ("tsne", "t-SNE"), ("mds", "MDS"))
@@ -57,9 +67,13 @@ def header(
     selection: Selection,
     models: Sequence[ModelSpec],
     datasets: Sequence[DatasetSpec],
+    columns: Sequence[str],
     urls: Urls,
 ) -> Component:
-    """Return the top line: brand, what is looked at, jobs, share, export, theme and help."""
+    """Return the top line: brand, what is looked at, jobs, share, export, theme and help.
+
+    ``columns`` are the dataset's further columns, by which points can be coloured.
+    """
     view = selection.view
     return html.Header(
         [
@@ -74,7 +88,12 @@ def header(
                     select(ids.MODEL, "Model", [(m.name, m.name) for m in models], view.model),
                     select(ids.DATASET, "Dataset", [(d.name, d.name) for d in datasets], view.dataset),
                     select(ids.SUMMARY, "Summary", SUMMARIES, view.summary),
-                    select(ids.COLOUR_BY, "Colour by", COLOURS, selection.colour_by),
+                    select(
+                        ids.COLOUR_BY,
+                        "Colour by",
+                        [*COLOURS, *((name, name) for name in columns)],
+                        selection.colour_by,
+                    ),
                 ],
                 className="ce-header-controls",
             ),

@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.icons import icon
-from channelexplorer_dash.layouts.layers_view import waiting
+from channelexplorer_dash.layouts.status import waiting
 from channelexplorer_dash.layouts.text import percent
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import ChannelDetail, ImageRow, PairDetail
@@ -81,7 +81,6 @@ def thumbnail_button(view: View, row: ImageRow, urls: Urls, part: str, *, with_t
             html.Img(
                 src=urls.thumbnail(view.dataset, row.image_id),
                 alt=row.label_name,
-                loading="lazy",
                 className="ce-thumb",
             ),
             *(_caption(row, wrong) if with_text else []),
@@ -106,8 +105,13 @@ def channel_card(view: View, detail: ChannelDetail, figure: object, rows: Sequen
                 ],
                 className="ce-section-head",
             ),
-            dcc.Graph(figure=figure, config={"displayModeBar": False, "responsive": True}, responsive=True,
-                      className="ce-distribution"),
+            dcc.Graph(
+                id=ids.part("channel", "graph", detail.layer.name),
+                figure=figure,
+                config={"displayModeBar": False, "responsive": True},
+                responsive=True,
+                className="ce-distribution",
+            ),
             html.P("Most activating images, with the channel laid over them", className="ce-label"),
             html.Div(
                 [_overlaid(view, mark, row, urls) for row in rows],
@@ -181,7 +185,7 @@ def _overlaid(view: View, mark: ChannelMark, row: ImageRow, urls: Urls) -> Compo
     return html.Button(
         [
             html.Img(src=urls.thumbnail(view.dataset, row.image_id), alt=row.label_name, className="ce-thumb"),
-            html.Img(src=urls.overlay(view, mark, row.image_id), alt="", loading="lazy", className="ce-overlay"),
+            html.Img(src=urls.overlay(view, mark, row.image_id), alt="", className="ce-overlay"),
         ],
         id=ids.part("gallery", "top", row.image_id),
         className="ce-image",

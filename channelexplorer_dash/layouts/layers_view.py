@@ -8,10 +8,13 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.controls import segmented
+from channelexplorer_dash.layouts.status import status_line, waiting
 from channelexplorer_dash.layouts.text import shape_text
 from channelexplorer_dash.results import LayerFigure, Profile
 from channelexplorer_dash.selection import Granularity
 
+PROFILE_LINE = "all"
+"""The profile has one status line; its ids have the same keys as those of a panel."""
 GRANULARITIES = (("stage", "Stages"), ("block", "Blocks"), ("leaf", "Leaves"))
 
 
@@ -33,7 +36,8 @@ def layers_view(granularity: Granularity, poll_milliseconds: int) -> Component:
                 size="sm",
                 className="ce-input",
             ),
-            html.Div(id=ids.PROFILE_STATUS, className="ce-profile-status", role="status"),
+            html.Div(id=ids.PROFILE_STATUS, className="ce-profile-status"),
+            status_line("profile", PROFILE_LINE, "Computing the depth profile"),
             html.Div(waiting("Reading the model …"), id=ids.PROFILE, className="ce-profile"),
             dcc.Interval(id=ids.PROFILE_TICK, interval=poll_milliseconds),
         ],
@@ -48,20 +52,13 @@ def profile_rows(profile: Profile) -> list[Component]:
 
 
 def profile_status(profile: Profile) -> list[Component]:
-    """Return the line above the profile: what the bars are, or how far they are computed."""
+    """Return the line above the profile: what the bars are, and how many are known."""
     known = sum(row.accuracy is not None for row in profile.rows)
-    if profile.job is None and known == len(profile.rows):
-        return [
-            html.Span(f"kNN accuracy, k = {profile.neighbours}"),
-            html.Span(f"chance {profile.chance:.2f}", className="ce-count"),
-        ]
-    label = profile.job.label if profile.job else "Waiting"
-    return [html.Span(f"{label} …"), html.Span(f"{known} of {len(profile.rows)}", className="ce-count")]
-
-
-def waiting(text: str) -> Component:
-    """Return a line that says what is being waited for."""
-    return html.Div([html.Span(className="ce-spinner"), html.Span(text)], className="ce-waiting", role="status")
+    share = "" if known == len(profile.rows) else f"{known} of {len(profile.rows)} known, "
+    return [
+        html.Span(f"kNN accuracy, k = {profile.neighbours}"),
+        html.Span(f"{share}chance {profile.chance:.2f}", className="ce-count"),
+    ]
 
 
 def _row(row: LayerFigure, chance: float) -> Component:

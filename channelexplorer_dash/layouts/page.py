@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,47 +11,39 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.datasets.base import Dataset
-from channelexplorer_dash.layouts.controls import header, toolbar
+from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
+from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.layouts.controls import LOOKS, header, toolbar
 from channelexplorer_dash.layouts.dataset_view import dataset_view
 from channelexplorer_dash.layouts.inspector import inspector
 from channelexplorer_dash.layouts.layers_view import layers_view
 from channelexplorer_dash.layouts.panel import empty_panels, panel
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import Sample
-from channelexplorer_dash.selection import Selection, encode_indices
-from channelexplorer_dash.settings import Settings
+from channelexplorer_dash.results import Pending, Sample
+from channelexplorer_dash.selection import MAX_QUERY_CHARACTERS, Selection, encode_indices
 
 
-def page(
-    selection: Selection,
-    layers: Sequence[Layer] | None,
-    dataset: Dataset,
-    sample: Sample,
-    settings: Settings,
-    urls: Urls,
-) -> Component:
+def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
     """Return the whole page of a selection.
 
-    Parameters
-    ----------
-    layers
-        The layers whose panels are open from the start; None while the model is not described yet:
-        the panels open as soon as it is.
+    The panels are there from the start where the model is described already; else they open as soon
+    as it is.
     """
-    spec = next(s for s in settings.datasets if s.name == dataset.name)
-    poll = settings.poll_milliseconds
+    view, poll = selection.view, explorer.settings.poll_milliseconds
+    dataset, sample = explorer.dataset(view.dataset), explorer.sample(view)
+    spec = next(spec for spec in explorer.datasets() if spec.name == view.dataset)
+    layers = _open_layers(explorer, selection)
     opened = [panel(layer, poll) for layer in layers or ()]
     return html.Div(
         [
             *_state(selection, layers, sample),
-            header(selection, settings.models, settings.datasets, urls),
+            header(selection, explorer.models(), explorer.datasets(), _columns(dataset), urls),
             html.Div(
                 [
                     html.Div(
                         [
-                            dataset_view(selection.view, dataset, sample, spec.licence),
+                            dataset_view(view, dataset, sample, spec.licence),
                             layers_view(selection.granularity, poll),
                         ],
                         className="ce-left",
@@ -70,7 +63,7 @@ def page(
             ),
         ],
         className="ce-app",
-        **{"data-media": urls.media(selection.view.dataset)},
+        **_for_the_script(selection, urls),
     )
 
 
@@ -86,6 +79,22 @@ def error_page(message: str, urls: Urls) -> Component:
     )
 
 
+def _for_the_script(selection: Selection, urls: Urls) -> dict[str, str]:
+    """Return what the page's script needs to write the address, and to show thumbnails."""
+    view = selection.view
+    plain = Selection(view)
+    return {
+        "data-media": urls.media(view.dataset),
+        "data-query": plain.to_query(),
+        "data-looks": json.dumps([[name, getattr(plain, name)] for name in LOOKS]),
+        "data-query-limit": str(MAX_QUERY_CHARACTERS),
+    }
+
+
+def _columns(dataset: Dataset) -> list[str]:
+    return [name for name in dataset.table.columns if name not in {IMAGE_ID, LABEL, SOURCE}]
+
+
 def sample_state(sample: Sample) -> dict[str, Any]:
     """Return what the page's script needs of the sample: labels, names and image ids of each class."""
     labels = np.unique(sample.labels)
@@ -96,6 +105,14 @@ def sample_state(sample: Sample) -> dict[str, Any]:
     }
 
 
+def _open_layers(explorer: Explorer, selection: Selection) -> list[Layer] | None:
+    answer = explorer.describe(selection.view.model)
+    if isinstance(answer, Pending):
+        return None
+    names = selection.layers or explorer.default_layers(answer.value)
+    return [answer.value.layer(name) for name in names]
+
+
 def _state(selection: Selection, layers: Sequence[Layer] | None, sample: Sample) -> list[Component]:
     stores: Mapping[str, Any] = {
         ids.VIEW: selection.view.to_json(),
@@ -103,6 +120,8 @@ def _state(selection: Selection, layers: Sequence[Layer] | None, sample: Sample)
         ids.LAYERS: [layer.name for layer in layers or ()],
         ids.WANTED: None if layers is not None else list(selection.layers),
         ids.DESCRIBED: None,
+        ids.PROFILED: None,
+        ids.JOB_CONTROL: None,
         ids.MARKS: selection.marks.to_json(),
         ids.MARKED_IMAGES: None,
         ids.MARKED_CHANNEL: None,

@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.guide import VIEW_HELP, view_help
 from channelexplorer_dash.layouts.icons import icon
+from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.layouts.text import shape_text
 from channelexplorer_dash.models.description import Layer
 
@@ -27,57 +28,15 @@ def panel(layer: Layer, poll_milliseconds: int) -> Component:
     return html.Article(
         [
             _head(layer),
-            status_line(layer.name),
-            html.Div([_view(view, layer.name) for view in VIEWS], className="ce-views"),
+            status_line("panel", layer.name, f"Computing layer {layer.name}"),
+            html.Div([_view(view, layer.name, poll_milliseconds) for view in VIEWS], className="ce-views"),
             dcc.Interval(id=ids.part("panel", "tick", layer.name), interval=poll_milliseconds),
-            dcc.Store(id=ids.part("panel", "state", layer.name)),
             *[dcc.Store(id=ids.part(view, "version", layer.name)) for view in VIEWS],
         ],
         id=ids.part("panel", "root", layer.name),
         key=layer.name,
         className="ce-panel",
         **{"aria-label": f"Layer {layer.name}"},
-    )
-
-
-def status_line(layer: str) -> Component:
-    """Return the line of a panel that shows progress, cancellation and errors.
-
-    Its buttons are always there (the stylesheet shows those that the phase needs): a button that
-    came and went with each poll would call its own callback whenever it came.
-    """
-    return html.Div(
-        [
-            html.Span(className="ce-spinner"),
-            html.Span("Waiting …", id=ids.part("panel", "label", layer), className="ce-status-label"),
-            html.Div(
-                html.Div(id=ids.part("panel", "bar", layer), className="ce-progress-fill"),
-                id=ids.part("panel", "progress", layer),
-                className="ce-progress",
-                role="progressbar",
-                **{
-                    "aria-label": f"Computing layer {layer}",
-                    "aria-valuemin": "0",
-                    "aria-valuemax": "100",
-                    "aria-valuenow": "0",
-                },
-            ),
-            html.Button(
-                "Cancel",
-                id=ids.part("panel", "cancel", layer),
-                className="ce-button ce-cancel",
-                type="button",
-            ),
-            html.Button(
-                "Compute again",
-                id=ids.part("panel", "retry", layer),
-                className="ce-button ce-primary ce-retry",
-                type="button",
-            ),
-        ],
-        id=ids.part("panel", "status", layer),
-        className="ce-status is-busy",
-        role="status",
     )
 
 
@@ -109,9 +68,15 @@ def _head(layer: Layer) -> Component:
     )
 
 
-def _view(view: str, layer: str) -> Component:
+def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
     button = ids.part(view, "help", layer)
     body: list[Component] = [_graph(view, layer)]
+    extra: list[Component] = []
+    if view == "scatterplot":
+        extra.append(html.Div(id=ids.part(view, "legend", layer), className="ce-legend"))
+    if view == "heatmap":
+        # Some sortings are computed on demand; the view asks again until they are there.
+        extra.append(dcc.Interval(id=ids.part(view, "tick", layer), interval=poll_milliseconds, disabled=True))
     if view == "jaccard":
         body.append(_graph("hierarchy", layer))
     return html.Section(
@@ -138,6 +103,7 @@ def _view(view: str, layer: str) -> Component:
                 ],
                 className="ce-view-head",
             ),
+            *extra,
             html.Div(body, className=f"ce-view-body ce-body-{view}"),
         ],
         id=ids.part(view, "card", layer),

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
+
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.guide import guide
+
+SCRIPT_IDS = {
+    "keys": ids.KEYS,
+    "popped": ids.POPPED,
+    "clear": ids.CLEAR,
+    "undo": ids.UNDO,
+    "shared": ids.SHARED,
+    "layerFilter": ids.LAYER_FILTER,
+    "classes": ids.CLASSES,
+    "classesAll": ids.CLASSES_ALL,
+    "classFilter": ids.CLASS_FILTER,
+}
 
 
 def shell() -> Component:
@@ -39,6 +53,8 @@ def shell() -> Component:
             ),
         ],
         className="ce-shell",
+        # The script finds these parts by the ids that Python knows them by.
+        **{"data-ids": json.dumps(SCRIPT_IDS)},
     )
 
 

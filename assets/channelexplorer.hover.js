@@ -1,0 +1,77 @@
+/* What the pointer is over: thumbnails and names, in a tooltip beside it. */
+(function () {
+  "use strict";
+  const page = (window.channelexplorer = window.channelexplorer || {});
+  const GAP = 14;
+  let tip = null;
+
+  function element(tag, className, text) {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function picture(image) {
+    const box = element("figure", "ce-tip-image");
+    const img = element("img");
+    img.src = document.querySelector(".ce-app").dataset.media + image + "?size=96";
+    img.alt = "";
+    box.append(img, element("figcaption", "", page.nameOfImage(image) || ""));
+    return box;
+  }
+
+  function contentOf(gd, point) {
+    const meaning = page.meaningOf(gd, point);
+    const images = meaning.pair || meaning.images || (meaning.at !== undefined ? [meaning.at] : []);
+    const parts = images.map(picture);
+    if (meaning.channel !== undefined) parts.push(element("div", "ce-tip-text", "Channel " + meaning.channel));
+    if (meaning.labels) {
+      const names = meaning.labels.map((label) => page.className.get(label));
+      const shown = names.slice(0, 6).join(", ") + (names.length > 6 ? ", …" : "");
+      parts.push(element("div", "ce-tip-text", shown));
+    }
+    const value = valueOf(gd, point);
+    if (value) parts.push(element("div", "ce-tip-text", value));
+    return parts;
+  }
+
+  /** Return the number that a cell shows, or "" where the point is no cell. */
+  function valueOf(gd, point) {
+    if (page.traceName(gd, point) !== "matrix") return "";
+    // Cells travel as levels of 0 to 255; the colour bar's ticks say what they stand for.
+    const { tickvals, ticktext } = gd._fullData[point.curveNumber].colorbar;
+    if (!tickvals || tickvals.length < 2) return "";
+    const numbers = Array.from(ticktext, (text) => Number(text.replace(/^[^\d.-]+/, "")));
+    const last = numbers.length - 1;
+    const slope = (numbers[last] - numbers[0]) / (tickvals[last] - tickvals[0]);
+    const value = numbers[0] + (point.z - tickvals[0]) * slope;
+    const name = (page.metaOf(gd).view || "").startsWith("jaccard") ? "Jaccard " : "Activation ";
+    return name + value.toFixed(2);
+  }
+
+  function show(gd, event) {
+    const parts = contentOf(gd, event.points[0]);
+    if (!parts.length || !event.event) return hide();
+    tip = tip || document.body.appendChild(element("div", "ce-tip"));
+    tip.replaceChildren(...parts);
+    tip.hidden = false;
+    const { clientX, clientY } = event.event;
+    const right = clientX + GAP + tip.offsetWidth > window.innerWidth;
+    const below = clientY + GAP + tip.offsetHeight > window.innerHeight;
+    tip.style.left = Math.max(0, right ? clientX - GAP - tip.offsetWidth : clientX + GAP) + "px";
+    tip.style.top = Math.max(0, below ? clientY - GAP - tip.offsetHeight : clientY + GAP) + "px";
+    return undefined;
+  }
+
+  function hide() {
+    if (tip) tip.hidden = true;
+  }
+  page.hideTip = hide;
+
+  page.hookHover = function (gd) {
+    gd.on("plotly_hover", (event) => show(gd, event));
+    gd.on("plotly_unhover", hide);
+    gd.addEventListener("mouseleave", hide);
+  };
+})();

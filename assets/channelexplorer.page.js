@@ -1,0 +1,225 @@
+/* The page around the figures: address, theme, keys, layers, classes and status lines. */
+(function () {
+  "use strict";
+  const page = (window.channelexplorer = window.channelexplorer || {});
+  const clientside = (window.dash_clientside = window.dash_clientside || {});
+  const shared = (clientside.channelexplorer = clientside.channelexplorer || {});
+  const keep = () => dash_clientside.no_update;
+
+  /** Return the ids of the parts that this script touches, by name, as the layout hands them over. */
+  page.ids = function () {
+    const shell = document.querySelector("[data-ids]");
+    return shell ? JSON.parse(shell.dataset.ids) : {};
+  };
+
+  /* The address ---------------------------------------------------------------------------------- */
+
+  // What the page was built for, or has written since: an address that equals it needs no new page.
+  let current = null;
+  let writtenLayers = null;
+  let routes = 0;
+
+  /** Say for which address the page is to be built. */
+  shared.route = function (search, popped) {
+    const trigger = dash_clientside.callback_context.triggered[0];
+    const fromHistory = trigger && trigger.prop_id.startsWith(page.ids().popped + ".");
+    const wanted = (fromHistory ? popped : search) || "";
+    if (wanted === current) return keep();
+    current = wanted;
+    writtenLayers = null;
+    routes += 1;
+    page.forgetMarks();
+    return { search: wanted, n: routes };
+  };
+
+  function queryOf(marks, layers, looks) {
+    const app = document.querySelector(".ce-app");
+    const query = new URLSearchParams(app.dataset.query);
+    layers.forEach((layer) => query.append("layer", layer));
+    JSON.parse(app.dataset.looks).forEach(function ([name, plain], i) {
+      if (looks[i] && looks[i] !== plain) query.append(name, looks[i]);
+    });
+    const { channel, pair } = marks;
+    if (channel) query.append("channel", channel.layer + ":" + channel.channel);
+    if (pair) query.append("pair", [pair.layer, pair.first, pair.second].join(":"));
+    page.linkLacksImages = false;
+    if (!marks.images) return "?" + query;
+    const short = "?" + query;
+    query.append("images", marks.images);
+    page.linkLacksImages = String(query).length + 1 > Number(app.dataset.queryLimit);
+    return page.linkLacksImages ? short : "?" + query;
+  }
+
+  /** Keep the address up to date; opening or closing a panel makes a new entry of the history. */
+  shared.writeUrl = function (marks, layers, ...looks) {
+    if (!marks || !layers || !document.querySelector(".ce-app")) return keep();
+    const query = queryOf(marks, layers, looks);
+    const opened = JSON.stringify(layers);
+    const step = writtenLayers && writtenLayers !== "[]" && writtenLayers !== opened;
+    writtenLayers = opened;
+    if (query !== current) {
+      current = query;
+      window.history[step ? "pushState" : "replaceState"](window.history.state, "", query);
+    }
+    return keep();
+  };
+
+  window.addEventListener("popstate", function () {
+    dash_clientside.set_props(page.ids().popped, { data: window.location.search });
+  });
+
+  /** Copy the address, which restores exactly what is seen. */
+  shared.share = function (clicks) {
+    if (!clicks) return keep();
+    const done = page.linkLacksImages ? "Link copied, without the marked images: they are too many" : "Link copied";
+    window.setTimeout(() => dash_clientside.set_props(page.ids().shared, { children: "" }), 3000);
+    return copy(window.location.href).then(
+      () => done,
+      () => "Copy the address from the address bar"
+    );
+  };
+
+  function copy(text) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    // Without HTTPS browsers have no clipboard interface.
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    return copied ? Promise.resolve() : Promise.reject(new Error("not copied"));
+  }
+
+  /* Theme, help and keys --------------------------------------------------------------------------- */
+
+  function applyTheme(theme) {
+    document.documentElement.dataset.bsTheme = theme;
+  }
+
+  function firstTheme() {
+    try {
+      const kept = JSON.parse(window.localStorage.getItem("ce-theme"));
+      if (kept === "dark" || kept === "light") return kept;
+    } catch (error) {
+      // Storage may be blocked: the system's preference is taken.
+    }
+    return window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  }
+  applyTheme(firstTheme());
+
+  shared.toggleTheme = function (clicks) {
+    if (!clicks) return keep();
+    const next = document.documentElement.dataset.bsTheme === "dark" ? "light" : "dark";
+    applyTheme(next);
+    return next;
+  };
+
+  shared.toggleHelp = function (clicks, key, open) {
+    const trigger = dash_clientside.callback_context.triggered[0];
+    const byKey = trigger && trigger.prop_id.startsWith(page.ids().keys + ".");
+    return (byKey ? key && key.action === "help" : clicks) ? !open : keep();
+  };
+
+  let keysPressed = 0;
+  function sendKey(action) {
+    keysPressed += 1;
+    dash_clientside.set_props(page.ids().keys, { data: { action: action, n: keysPressed } });
+  }
+
+  const writes = (target) => target.closest("input:not([type=radio]):not([type=checkbox]), textarea, [contenteditable]");
+
+  window.addEventListener("keydown", function (event) {
+    if (!document.querySelector(".ce-app")) return;
+    const control = event.ctrlKey || event.metaKey;
+    if (event.key === "Escape") {
+      page.hideTip();
+      if (document.querySelector(".popover, .offcanvas.show, .modal.show")) return;
+      if (writes(event.target)) event.target.blur();
+      else sendKey("clear");
+      return;
+    }
+    if (writes(event.target)) return;
+    if (control && !event.shiftKey && event.key.toLowerCase() === "z") sendKey("undo");
+    else if (control || event.altKey) return;
+    else if (event.key === "?") sendKey("help");
+    else if (event.key === "/") document.getElementById(page.ids().layerFilter).focus();
+    else return;
+    event.preventDefault();
+  });
+
+  /* Layers and classes ------------------------------------------------------------------------------- */
+
+  /** Mark the rows of open layers, and hide those that the filter does not name. */
+  shared.drawLayers = function (open, rows, wanted, ids) {
+    const opened = new Set(open || []);
+    const text = (wanted || "").trim().toLowerCase();
+    const names = ids.map((id) => id.panel);
+    return [
+      names.map(function (name) {
+        const hidden = text && !name.toLowerCase().includes(text) ? " d-none" : "";
+        return "ce-layer" + (opened.has(name) ? " is-open" : "") + hidden;
+      }),
+      names.map((name) => String(opened.has(name))),
+    ];
+  };
+
+  shared.chooseClasses = function (all, none, options) {
+    const trigger = dash_clientside.callback_context.triggered_id;
+    if (!trigger || !(all || none)) return keep();
+    return trigger === page.ids().classesAll ? options.map((option) => option.value) : [];
+  };
+
+  document.addEventListener("input", function (event) {
+    const known = page.ids();
+    if (event.target.id !== known.classFilter) return;
+    const text = event.target.value.trim().toLowerCase();
+    document.getElementById(known.classes).querySelectorAll(".form-check").forEach(function (row) {
+      row.hidden = Boolean(text) && !row.textContent.toLowerCase().includes(text);
+    });
+  });
+
+  // A layer that is open already is shown rather than opened again.
+  document.addEventListener("click", function (event) {
+    const row = event.target.closest(".ce-layer.is-open");
+    if (!row) return;
+    const id = { ...JSON.parse(row.id), view: "panel", part: "root" };
+    const panel = document.getElementById(page.idText(id));
+    if (panel) panel.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  });
+
+  /* Status lines --------------------------------------------------------------------------------------- */
+
+  shared.drawStatus = function (state) {
+    if (!state) return Array(6).fill(keep());
+    const done = state.total ? Math.round((100 * state.done) / state.total) : 0;
+    const counted = state.total ? " " + state.done.toLocaleString("en") + " of " + state.total.toLocaleString("en") : "";
+    const label = {
+      busy: (state.label || "Computing") + counted,
+      cancelled: "Cancelled",
+      failed: state.label || "This could not be computed.",
+    }[state.phase];
+    return [
+      "ce-status is-" + state.phase,
+      label || "",
+      { width: done + "%" },
+      String(done),
+      "ce-progress" + (state.total ? "" : " is-unknown"),
+      state.phase === "failed" ? "Retry" : "Compute again",
+    ];
+  };
+
+  shared.drawCard = (version) => "ce-view" + (version ? "" : " is-waiting");
+
+  let controls = 0;
+  /** Turn a click on Cancel or Compute again into what all lines that wait for the same job are told. */
+  shared.controlJobs = function (cancels, retries, states, ids) {
+    const trigger = dash_clientside.callback_context.triggered[0];
+    const id = dash_clientside.callback_context.triggered_id;
+    if (!trigger || !trigger.value || !id) return keep();
+    const line = ids.findIndex((other) => other.view === id.view && other.panel === id.panel);
+    controls += 1;
+    const key = states[line] && states[line].key;
+    return id.part === "cancel" ? { action: "cancel", key: key, n: controls } : { action: "retry", n: controls };
+  };
+})();

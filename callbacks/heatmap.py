@@ -1,0 +1,60 @@
+"""The Heatmap View: the channels that lead the sorting, marked images first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dash import MATCH, Dash, Input, Output, State, no_update
+from dash.exceptions import PreventUpdate
+
+from channelexplorer_dash import ids
+from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.figures.heatmap import heatmap_figure
+from channelexplorer_dash.results import Heatmap, Pending
+from channelexplorer_dash.selection import Marks, View
+
+
+def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
+    """Register the callback of the heatmaps."""
+
+    @app.callback(
+        Output(ids.part("heatmap", "graph", MATCH), "figure"),
+        Output(ids.part("heatmap", "note", MATCH), "children"),
+        Output(ids.part("heatmap", "tick", MATCH), "disabled"),
+        Input(ids.part("heatmap", "version", MATCH), "data"),
+        Input(ids.part("heatmap", "tick", MATCH), "n_intervals"),
+        Input(ids.SORTING, "value"),
+        Input(ids.MARKED_IMAGES, "data"),
+        Input(ids.MARKED_PAIR, "data"),
+        State(ids.part("heatmap", "version", MATCH), "id"),
+        State(ids.VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_heatmap(
+        version: str | None,
+        _ticks: Any,
+        sorting: Any,
+        images: Any,
+        pair: Any,
+        part: Mapping[str, Any],
+        view: Any,
+    ) -> tuple[Any, Any, bool]:
+        if not version:
+            raise PreventUpdate
+        marks = Marks.from_json({"images": images, "pair": pair})
+        answer = explorer.heatmap(View.from_json(view), str(part["panel"]), sorting, marks)
+        if isinstance(answer, Pending):
+            return no_update, f"{answer.job.label} …", False
+        return heatmap_figure(answer.value), extent(answer.value), True
+
+    return {"draw_heatmap": draw_heatmap}
+
+
+def extent(heatmap: Heatmap) -> str:
+    """Return how much of the layer and of the sample the heatmap shows."""
+    rows, columns = heatmap.values.shape
+    channels = f"{rows:,}" if rows == heatmap.of_channels else f"{rows:,} of {heatmap.of_channels:,}"
+    images = f"{columns:,}" if columns == heatmap.of_images else f"{columns:,} of {heatmap.of_images:,}"
+    marked = f", {heatmap.marked:,} marked first" if heatmap.marked else ""
+    return f"{channels} channels × {images} images{marked}"

@@ -1,0 +1,62 @@
+"""The Jaccard Similarity View: the matrix, and the class hierarchy beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dash import MATCH, Dash, Input, Output, State
+from dash.exceptions import PreventUpdate
+
+from channelexplorer_dash import ids
+from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.figures.dendrogram import dendrogram_figure
+from channelexplorer_dash.figures.jaccard import jaccard_figure
+from channelexplorer_dash.results import ClassJaccard, ImageJaccard, Pending
+from channelexplorer_dash.selection import View
+
+
+def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
+    """Register the callbacks of the matrices and of the hierarchies."""
+
+    @app.callback(
+        Output(ids.part("jaccard", "graph", MATCH), "figure"),
+        Output(ids.part("jaccard", "note", MATCH), "children"),
+        Input(ids.part("jaccard", "version", MATCH), "data"),
+        Input(ids.JACCARD_MODE, "value"),
+        Input(ids.JACCARD_ORDER, "value"),
+        State(ids.part("jaccard", "version", MATCH), "id"),
+        State(ids.VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_jaccard(
+        version: str | None, mode: Any, order: Any, part: Mapping[str, Any], view: Any
+    ) -> tuple[Any, str]:
+        answer = explorer.jaccard(View.from_json(view), str(part["panel"]), mode, order) if version else None
+        if answer is None or isinstance(answer, Pending):
+            raise PreventUpdate
+        return jaccard_figure(answer.value), extent(answer.value)
+
+    @app.callback(
+        Output(ids.part("hierarchy", "graph", MATCH), "figure"),
+        Input(ids.part("jaccard", "version", MATCH), "data"),
+        Input(ids.JACCARD_ORDER, "value"),
+        State(ids.part("jaccard", "version", MATCH), "id"),
+        State(ids.VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_hierarchy(version: str | None, order: Any, part: Mapping[str, Any], view: Any) -> Any:
+        answer = explorer.jaccard(View.from_json(view), str(part["panel"]), "classes", order) if version else None
+        if answer is None or isinstance(answer, Pending) or not isinstance(answer.value, ClassJaccard):
+            raise PreventUpdate
+        return dendrogram_figure(answer.value)
+
+    return {"draw_jaccard": draw_jaccard, "draw_hierarchy": draw_hierarchy}
+
+
+def extent(answer: ImageJaccard | ClassJaccard) -> str:
+    """Return how much of the sample the matrix shows."""
+    if isinstance(answer, ClassJaccard):
+        return f"{len(answer.classes):,} classes"
+    shown = len(answer.sample.image_ids)
+    return f"{shown:,} images" if shown == answer.of else f"{shown:,} of {answer.of:,} images"

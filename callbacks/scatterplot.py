@@ -1,0 +1,67 @@
+"""The Scatterplot View: drawn once for each layer and projection, recoloured by patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dash import MATCH, Dash, Input, Output, Patch, State, ctx
+from dash.exceptions import PreventUpdate
+
+from channelexplorer_dash import ids
+from channelexplorer_dash.callbacks.colours import colouring_of
+from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.figures.scatterplot import METHODS, marker_patch, scatter_figure
+from channelexplorer_dash.layouts.legend import legend
+from channelexplorer_dash.results import Pending
+from channelexplorer_dash.selection import View
+
+
+def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
+    """Register the callback of the scatterplots."""
+
+    @app.callback(
+        Output(ids.part("scatterplot", "graph", MATCH), "figure"),
+        Output(ids.part("scatterplot", "legend", MATCH), "children"),
+        Output(ids.part("scatterplot", "note", MATCH), "children"),
+        Input(ids.part("scatterplot", "version", MATCH), "data"),
+        Input(ids.COLOUR_BY, "value"),
+        Input(ids.MARKED_CHANNEL, "data"),
+        Input(ids.PROFILED, "data"),
+        Input(ids.PROJECTION, "value"),
+        State(ids.part("scatterplot", "version", MATCH), "id"),
+        State(ids.VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_scatterplot(
+        version: str | None,
+        colour_by: str,
+        channel: Any,
+        _profiled: Any,
+        projection: Any,
+        part: Mapping[str, Any],
+        view: Any,
+    ) -> tuple[Any, Any, Any]:
+        current = View.from_json(view)
+        answer = explorer.scatter(current, str(part["panel"]), projection) if version else None
+        if answer is None or isinstance(answer, Pending):
+            raise PreventUpdate
+        scatter = answer.value
+        colouring = colouring_of(explorer, current, scatter.sample, colour_by, channel)
+        figure: Any = Patch()
+        if only_recoloured(ctx.triggered_prop_ids):
+            figure["data"][0]["marker"] = marker_patch(colouring)
+        else:
+            figure = scatter_figure(scatter, colouring, explorer.settings.webgl_points)
+        return figure, legend(colouring), scatter.note or METHODS[scatter.method]
+
+    return {"draw_scatterplot": draw_scatterplot}
+
+
+def only_recoloured(triggered: Mapping[str, Any]) -> bool:
+    """Return whether only the colours changed, so that the positions need not be sent again.
+
+    The profile's end counts among them, as the predictions come with it.
+    """
+    recolouring = (ids.COLOUR_BY, ids.MARKED_CHANNEL, ids.PROFILED)
+    return bool(triggered) and all(component in recolouring for component in triggered.values())

@@ -1,0 +1,37 @@
+"""The list of jobs below the jobs button."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dash import html
+from dash.development.base_component import Component
+
+from channelexplorer_dash.results import Job
+
+
+def jobs_list(jobs: Sequence[Job]) -> list[Component]:
+    """Return what the engine is doing, with the share that is done where it can be known."""
+    if not jobs:
+        return [html.P("Nothing is being computed.", className="ce-more")]
+    return [html.Div([html.Span(job.label), *_share(job)], className="ce-job") for job in jobs]
+
+
+def _share(job: Job) -> list[Component]:
+    if not job.total:
+        return [html.Div(html.Div(className="ce-progress-fill"), className="ce-progress is-unknown")]
+    done = 100 * job.done / job.total
+    return [
+        html.Span(f"{job.done:,} of {job.total:,}", className="ce-count"),
+        html.Div(
+            html.Div(className="ce-progress-fill", style={"width": f"{done:.0f}%"}),
+            className="ce-progress",
+            role="progressbar",
+            **{
+                "aria-label": job.label,
+                "aria-valuemin": "0",
+                "aria-valuemax": "100",
+                "aria-valuenow": f"{done:.0f}",
+            },
+        ),
+    ]
