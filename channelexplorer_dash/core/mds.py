@@ -6,18 +6,23 @@ import numpy as np
 
 from channelexplorer_dash.core.arrays import DoubleArray, IntArray, chunks
 
-LANDMARKS = 1500
+# Up to this many points all pairs count: a few seconds of work.
+MOST_PAIRED = 2000
+LANDMARKS = 1000
 _ITERATIONS = 300
-_TOLERANCE = 1e-6
+_TOLERANCE = 1e-5
+# A point alone converges faster than a whole picture.
+_PLACE_ITERATIONS = 50
+_PLACE_TOLERANCE = 1e-3
 
 
 def metric_mds(points: DoubleArray, start: DoubleArray, seed: int) -> DoubleArray:
     """Place points so that their distances on the plane are close to those between the points.
 
     Minimises the stress Σ_{i<j} (‖x_i − x_j‖ − δ_ij)² by the Guttman transform (SMACOF; de Leeuw 1977, Borg
-    and Groenen 2005, ch. 8) from ``start``. Of more than ``LANDMARKS`` points that many are drawn with the
-    seed and placed first; every other point is then placed, by the same majorisation, for the least stress
-    to the landmarks (as landmark MDS does for classical scaling; de Silva and Tenenbaum 2004).
+    and Groenen 2005, ch. 8) from ``start``. Of more than ``MOST_PAIRED`` points, ``LANDMARKS`` are drawn
+    with the seed and placed first; every other point is then placed, by the same majorisation, for the least
+    stress to the landmarks (as landmark MDS does for classical scaling; de Silva and Tenenbaum 2004).
 
     Parameters
     ----------
@@ -34,19 +39,22 @@ def metric_mds(points: DoubleArray, start: DoubleArray, seed: int) -> DoubleArra
         float64 (n, 2).
     """
     n = len(points)
-    if n <= LANDMARKS:
+    if n <= MOST_PAIRED:
         return smacof(_distances(points, points), start)
     landmarks: IntArray = np.sort(np.random.default_rng(seed).permutation(n)[:LANDMARKS])
     fixed = smacof(_distances(points[landmarks], points[landmarks]), start[landmarks])
-    placed = start.copy()
+    moved = fixed - start[landmarks]
+    placed = np.empty_like(start)
     for part in chunks(n, 8 * LANDMARKS):
-        placed[part] = _place(_distances(points[part], points[landmarks]), fixed, start[part])
+        distances = _distances(points[part], points[landmarks])
+        # A point starts where its nearest landmark has gone from the same place.
+        placed[part] = _place(distances, fixed, start[part] + moved[np.argmin(distances, axis=1)])
     placed[landmarks] = fixed
     return placed
 
 
 def smacof(distances: DoubleArray, start: DoubleArray) -> DoubleArray:
-    """Minimise the raw stress by majorisation: X ← B(X) X / n, until it falls by less than 1e-6 of itself.
+    """Minimise the raw stress by majorisation: X ← B(X) X / n, until it falls by less than 1e-5 of itself.
 
     Parameters
     ----------
@@ -64,29 +72,33 @@ def smacof(distances: DoubleArray, start: DoubleArray) -> DoubleArray:
     last = np.inf
     for _ in range(_ITERATIONS):
         now = _distances(position, position)
-        stress = float(np.square(now - distances).sum())
+        difference = (now - distances).ravel()
+        stress = float(difference @ difference)
         if last - stress <= _TOLERANCE * stress:
             break
         last = stress
-        ratio = np.divide(distances, now, out=np.zeros_like(now), where=now > 0)
-        position = (ratio.sum(axis=1, keepdims=True) * position - ratio @ position) / len(position)
+        position = _pushed(distances, now, position, position)
     return position
 
 
 def _place(distances: DoubleArray, landmarks: DoubleArray, start: DoubleArray) -> DoubleArray:
     """Place points, each by its distances (n, m) to the m landmarks alone."""
-    position = start
-    for _ in range(_ITERATIONS):
-        now = _distances(position, landmarks)
-        ratio = np.divide(distances, now, out=np.zeros_like(now), where=now > 0)
-        moved = landmarks.mean(axis=0) + (
-            ratio.sum(axis=1, keepdims=True) * position - ratio @ landmarks
-        ) / len(landmarks)
-        step = np.abs(moved - position).max()
-        position = moved
-        if step <= 1e-4 * np.abs(landmarks).max():
+    position, centre = start, landmarks.mean(axis=0)
+    extent = np.abs(landmarks - centre).max()
+    for _ in range(_PLACE_ITERATIONS):
+        last = position
+        position = centre + _pushed(distances, _distances(last, landmarks), last, landmarks)
+        if np.abs(position - last).max() <= _PLACE_TOLERANCE * extent:
             break
     return position
+
+
+def _pushed(distances: DoubleArray, now: DoubleArray, left: DoubleArray, right: DoubleArray) -> DoubleArray:
+    """Return the mean over j of (x_i − y_j) · δ_ij / ‖x_i − y_j‖; uses up ``now``."""
+    now[now == 0] = np.inf  # a point upon another is not pushed by it
+    np.divide(distances, now, out=now)
+    pushed: DoubleArray = (now.sum(axis=1, keepdims=True) * left - now @ right) / len(right)
+    return pushed
 
 
 def _distances(left: DoubleArray, right: DoubleArray) -> DoubleArray:

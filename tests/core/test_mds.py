@@ -7,6 +7,7 @@ from sklearn.manifold import smacof as sklearn_smacof
 
 from channelexplorer_dash.core import mds as module
 from channelexplorer_dash.core.mds import metric_mds, smacof
+from channelexplorer_dash.core.pca import principal_components
 
 
 def stress(distances: np.ndarray, placed: np.ndarray) -> float:
@@ -26,13 +27,13 @@ def test_every_step_is_that_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> 
         np.testing.assert_allclose(smacof(distances, start), reference, rtol=1e-6, atol=1e-9)
 
 
-def test_steps_end_where_the_stress_no_longer_falls() -> None:
-    points = np.random.default_rng(10).standard_normal((60, 8))
-    distances, start = cdist(points, points), points[:, :2]
+def test_steps_end_near_the_least_stress_that_they_lead_to() -> None:
+    points = np.random.default_rng(10).standard_normal((60, 8)).astype(np.float32)
+    distances, start = cdist(points, points), principal_components(points, 2)
     _, reference = sklearn_smacof(
         distances, init=start, n_init=1, max_iter=3000, eps=1e-12, normalized_stress=False
     )
-    assert reference * (1 - 1e-6) <= stress(distances, smacof(distances, start)) <= reference * 1.01
+    assert reference * (1 - 1e-6) <= stress(distances, smacof(distances, start)) <= reference * 1.005
 
 
 def test_points_of_a_plane_are_placed_exactly() -> None:
@@ -53,7 +54,8 @@ def test_landmarks_place_the_others_nearly_as_well(monkeypatch: pytest.MonkeyPat
     points = rng.standard_normal((300, 5)) * [4, 3, 1, 1, 0.5]
     distances = cdist(points, points)
     exact = stress(distances, metric_mds(points, points[:, :2], 0))
+    monkeypatch.setattr(module, "MOST_PAIRED", 299)
     monkeypatch.setattr(module, "LANDMARKS", 100)
     placed = metric_mds(points, points[:, :2], 0)
-    assert stress(distances, placed) < 1.15 * exact
+    assert stress(distances, placed) < 1.05 * exact
     np.testing.assert_array_equal(placed, metric_mds(points, points[:, :2], 0))
