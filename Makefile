@@ -101,8 +101,8 @@ imports: build/site/.stamp  ## Check which package imports which
 
 .PHONY: types
 types: build/site/.stamp  ## Check the types of the installed package, strictly
-	@cd build && MYPYPATH=site ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir .mypy \
-	    -p channelexplorer_dash | sed -E 's#^site/channelexplorer_dash/(callbacks|assets)/#\1/#; s#^site/##'
+	@cd build && MYPYPATH=site:.. ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir .mypy \
+	    -p channelexplorer_dash -p benchmarks -p scripts | sed -E 's#^site/channelexplorer_dash/(callbacks|assets)/#\1/#; s#^site/##'
 
 # --- write what is generated -------------------------------------------------------------------------
 

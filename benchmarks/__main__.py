@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.harness import Benchmark, report
 
-_NOT_BENCHMARKS = {"__init__", "__main__", "harness", "browser"}
+_NOT_BENCHMARKS = {"__init__", "__main__", "browser", "harness", "serving"}
 
 
 def names() -> list[str]:

@@ -8,15 +8,11 @@ Chromium is running before the clock starts.
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -26,6 +22,7 @@ from playwright.sync_api import Browser
 
 from benchmarks.browser import chromium
 from benchmarks.harness import Claim, pinned
+from benchmarks.serving import serving
 
 RUNS = 5
 LIMIT_SECONDS = 120.0
@@ -116,34 +113,7 @@ def measure_start(browser: Browser, store: Path) -> Start:
         resident = max(p.memory_info().rss for p in web) / 1e6
         torch = any("libtorch" in mapped.path for p in web for mapped in p.memory_maps())
         page.close()
-    _until_engine_ended(store)
     return Start(answered, painted, resident, torch)
-
-
-@contextmanager
-def serving(store: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run ``channelexplorer serve --demo`` on a free port; yield the process and its address."""
-    environment = {
-        **pinned(),
-        "CHANNELEXPLORER_STORE": str(store),
-        "CHANNELEXPLORER_PORT": "0",
-        "CHANNELEXPLORER_THREADS": "1",
-        "CHANNELEXPLORER_ENGINE_LINGER_SECONDS": "0.5",
-    }
-    process = subprocess.Popen(
-        [str(_command()), "serve", "--demo"], env=environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "http://" in line:
-                yield process, "http://" + line.partition("http://")[2].split()[0]
-                break
-        else:
-            raise SystemExit("channelexplorer serve ended before it printed an address.")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
 
 
 def measure_import(store: Path) -> tuple[float, list[str]]:
@@ -154,14 +124,6 @@ def measure_import(store: Path) -> tuple[float, list[str]]:
     )
     seconds, *modules = found.stdout.split()
     return float(seconds), modules
-
-
-def _command() -> Path:
-    beside = Path(sys.executable).with_name("channelexplorer")
-    found = beside if beside.exists() else shutil.which("channelexplorer")
-    if found is None:
-        raise SystemExit("The command `channelexplorer` is not installed: run `make install`.")
-    return Path(found)
 
 
 def _first_answer(address: str) -> None:
@@ -180,9 +142,3 @@ def _web_processes(server: int) -> list[psutil.Process]:
     """Return the server and its forks, without the engine, which is a session of its own."""
     parent = psutil.Process(server)
     return [p for p in (parent, *parent.children(recursive=True)) if os.getsid(p.pid) == os.getsid(server)]
-
-
-def _until_engine_ended(store: Path) -> None:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while (store / "engine" / "scheduler.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)

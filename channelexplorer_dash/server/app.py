@@ -20,6 +20,26 @@ from channelexplorer_dash.server.media import blueprint
 from channelexplorer_dash.server.notice import show_error
 from channelexplorer_dash.settings import Settings, load_settings
 
+# Dash's own page names no language, and says nothing where scripts are switched off.
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<title>{%title%}</title>
+{%favicon%}
+{%css%}
+</head>
+<body>
+<noscript>ChannelExplorer draws its views in the browser: switch JavaScript on for this page.</noscript>
+{%app_entry%}
+<footer>
+{%config%}
+{%scripts%}
+{%renderer%}
+</footer>
+</body>
+</html>
+"""
 _OTHER_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -36,7 +56,7 @@ class _ThreadSafeDash(Dash):
 
     def _setup_server(self) -> None:
         with self._setting_up:
-            super()._setup_server()
+            Dash._setup_server(self)
 
 
 def create_app(
@@ -108,6 +128,7 @@ def build(
         assets_folder=str(Path(channelexplorer_dash.assets.__file__).parent),
         assets_ignore=r".*\.py[co]?$|.*\.txt$",
         title="ChannelExplorer",
+        index_string=_INDEX,
         update_title="",
         suppress_callback_exceptions=True,
         add_log_handler=False,
