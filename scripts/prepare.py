@@ -360,7 +360,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnavailableError as error:
         print(f"prepare.py: {error}", file=sys.stderr)
         return UNAVAILABLE
-    print(f"{settings}: ready for `channelexplorer serve --config {os.path.relpath(settings)}`")
+    print(f"Ready: `channelexplorer serve --demo --config {settings}`, which `make demo` runs.")
     return 0
 
 
