@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from dash import Dash
-from dash.exceptions import DashException, DependencyException, InvalidResourceError, PreventUpdate
+from dash.exceptions import DependencyException, InvalidResourceError, PreventUpdate
 from flask import Response, jsonify, request
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException
@@ -59,7 +59,7 @@ def guard(view: View, app: Dash, *, callback: bool = False) -> View:
         except PreventUpdate:
             return "", HTTPStatus.NO_CONTENT
         except Exception as error:
-            return answer(error, home, malformed=callback and not isinstance(error, DashException))
+            return answer(error, home, malformed=callback)
 
     return guarded
 
@@ -72,9 +72,9 @@ def answer(error: Exception, home: str, *, malformed: bool = False) -> Response:
     home
         Address of the start page.
     malformed
-        Whether an unexpected exception means that the request was malformed (answered with 400), as
-        for callback requests: their functions answer for themselves, so that only Dash's reading of
-        the request is left to fail.
+        Whether an unexpected exception means that the request was malformed, which is answered with
+        400. So it is for callback requests: what fails inside their functions is shown in the page's
+        notice, so that only Dash's reading of the request is left to fail.
     """
     if isinstance(error, ChannelExplorerError):
         return message(str(error), error.status, home)
@@ -90,7 +90,7 @@ def answer(error: Exception, home: str, *, malformed: bool = False) -> Response:
             return answered
     incident = log_unexpected(error)
     if malformed:
-        text = f"The request cannot be read. Reload the page and try again. (Incident {incident}.)"
+        text = f"The request cannot be answered. Reload the page and try again. (Incident {incident}.)"
         return message(text, HTTPStatus.BAD_REQUEST, home)
     return message(unexpected_message(incident), HTTPStatus.SERVICE_UNAVAILABLE, home)
 

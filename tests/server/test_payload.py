@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from channelexplorer_dash import ids
-from tests.server.conftest import payload
+from tests.server.conftest import payload, served
 
 ADDRESS = "/_dash-update-component"
 PAGE = f"{ids.PAGE}.children"
@@ -119,7 +119,7 @@ def test_no_json_brings_it_down(client: FlaskClient, body: Any) -> None:
 @FUZZ
 @given(st.data())
 def test_no_value_of_a_callback_brings_it_down(app: Dash, client: FlaskClient, data: st.DataObject) -> None:
-    body = payload(app, data.draw(st.sampled_from(sorted(app.callback_map))))
+    body = payload(app, data.draw(st.sampled_from(served(app))))
     for item in (*body["inputs"], *body["state"]):
         item["value"] = data.draw(JSON)
     answer = client.post(ADDRESS, json=body)
@@ -131,7 +131,7 @@ def test_no_value_of_a_callback_brings_it_down(app: Dash, client: FlaskClient, d
 @FUZZ
 @given(st.data())
 def test_no_part_of_a_body_brings_it_down(app: Dash, client: FlaskClient, data: st.DataObject) -> None:
-    body = payload(app, data.draw(st.sampled_from(sorted(app.callback_map))))
+    body = payload(app, data.draw(st.sampled_from(served(app))))
     for key in data.draw(st.sets(st.sampled_from([*body, "more"]), max_size=3)):
         body[key] = data.draw(JSON)
     answer = client.post(ADDRESS, json=body)
