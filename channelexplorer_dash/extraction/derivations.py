@@ -1,4 +1,4 @@
-"""From a published summary S to what the views show: each function reads the store and publishes one result."""
+"""From a published summary S to what the views show: each function reads the store, publishes one result."""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ def _opened(spec_json: str, dataset_digest: str, max_pixels: int) -> Dataset:
     dataset = open_dataset(DatasetSpec.model_validate_json(spec_json), max_pixels)
     if dataset.digest != dataset_digest:
         raise DatasetError(
-            f"The dataset {dataset.name} has changed since the server opened it. Restart the server to read it anew."
+            f"The dataset {dataset.name} has changed since the server opened it. "
+            "Restart the server to read it anew."
         )
     return dataset
 

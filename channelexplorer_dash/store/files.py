@@ -114,7 +114,7 @@ class Store:
     def shards(self, key: str) -> frozenset[int]:
         """Return the starts of the shards that were published."""
         try:
-            names = os.listdir(self.shard_folder(key))
+            names = [path.name for path in self.shard_folder(key).iterdir()]
         except FileNotFoundError:
             return frozenset()
         return frozenset(int(name[:-4]) for name in names if name.endswith(".npy") and name[:-4].isdigit())
@@ -184,8 +184,9 @@ class Store:
         found = file.read_text(encoding="ascii", errors="replace").strip()
         if found != str(SCHEMA_VERSION):
             raise StoreError(
-                f"The store {self.root} was written by another version of ChannelExplorer (schema {found[:20]}, "
-                f"this one reads {SCHEMA_VERSION}). Choose another folder with --store, or remove it."
+                f"The store {self.root} was written by another version of ChannelExplorer (schema "
+                f"{found[:20]}, this one reads {SCHEMA_VERSION}). Choose another folder with --store, "
+                "or remove it."
             )
 
 
