@@ -49,7 +49,7 @@ def describe(built: BuiltModel) -> ModelDescription:
             layers.append(_layer(call, len(layers), granularities, built))
     if not layers:
         raise ModelError(
-            f"The model {built.spec.name!r} has no layer to look at: no module in it gives each image an output."
+            f"The model {built.spec.name!r} has no layers: no module inside it gives each image an output."
         )
     root = calls[-1]
     outputs = root.shape[1] if root.shape is not None and len(root.shape) == 2 else 0
@@ -125,15 +125,12 @@ def _granularities(call: Call, structure: Structure) -> tuple[Granularity, ...]:
     is_leaf = not isinstance(call.module, CONTAINERS) and all(
         is_skipped(inner.module) for inner in call.inner
     )
-    return tuple(
-        granularity
-        for granularity, belongs in (
-            ("stage", call.name in structure.stages),
-            ("block", call.name in structure.blocks),
-            ("leaf", is_leaf),
-        )
-        if belongs
-    )
+    belongs: dict[Granularity, bool] = {
+        "stage": call.name in structure.stages,
+        "block": call.name in structure.blocks,
+        "leaf": is_leaf,
+    }
+    return tuple(granularity for granularity, held in belongs.items() if held)
 
 
 def _layer(call: Call, depth: int, granularities: tuple[Granularity, ...], built: BuiltModel) -> Layer:

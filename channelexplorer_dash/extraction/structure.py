@@ -94,9 +94,9 @@ class Structure:
             if not any(_within(anchor, name) or _within(name, anchor) for anchor in anchors)
         ]
         first, last = (pick(self._order[anchor] for anchor in anchors) for pick in (min, max))
-        stem = sorted((name for name in others if self._order[name] < first), key=self._order.__getitem__)[
-            -1:
-        ]
+        before = sorted((name for name in others if self._order[name] < first), key=self._order.__getitem__)
+        # Where timm itself names a module at the top as the first stage, that is the stem.
+        stem = [] if named and min(named, key=self._order.__getitem__) in top else before[-1:]
         return [*anchors, *stem, *(name for name in others if self._order[name] > last)]
 
     def _holds_classifier(self, name: str) -> bool:

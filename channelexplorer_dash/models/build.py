@@ -142,7 +142,7 @@ def _seeded(seed: int, make: Callable[[], Any]) -> Any:
 def _class_names(spec: ModelSpec) -> tuple[str, ...]:
     if spec.class_names != "imagenet":
         return spec.class_names or ()
-    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import ImageNetInfo
 
     info = ImageNetInfo()
     return tuple(info.index_to_description(index) for index in range(info.num_classes()))

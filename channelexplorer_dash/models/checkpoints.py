@@ -137,7 +137,7 @@ def _advice(
     if reshaped and not missing and not unexpected and set(reshaped) <= _classifier_keys(module):
         count = state[reshaped[0]].shape[0]
         return f"Only the classifier differs: set num_classes = {count} in the model's options."
-    if len(missing) == len(own):
+    if not own.keys() & state.keys():
         return "None of its names are known: it belongs to another architecture. Check `source`."
     return "Check that `source` and `options` (such as num_classes, in_chans) are those it was trained with."
 

@@ -33,7 +33,7 @@ def resolve_preprocessing(module: nn.Module, spec: ModelSpec) -> dict[str, Any]:
     ModelError
         If an override is unknown or not valid, or images of so many channels are not known.
     """
-    from timm.data import resolve_model_data_config
+    from timm.data.config import resolve_model_data_config
 
     given = dict(spec.preprocessing)
     if unknown := sorted(set(given) - set(_KEYS)):
@@ -64,7 +64,7 @@ def resolve_preprocessing(module: nn.Module, spec: ModelSpec) -> dict[str, Any]:
 
 def make_transform(preprocessing: Mapping[str, Any]) -> Callable[[Image.Image], Tensor]:
     """Return the transform from an image to float32 (C, H, W), as timm evaluates its models."""
-    from timm.data import create_transform
+    from timm.data.transforms_factory import create_transform
 
     evaluate = create_transform(**preprocessing, is_training=False)
     mode = _IMAGE_MODES[preprocessing["input_size"][0]]

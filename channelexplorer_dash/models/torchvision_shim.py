@@ -7,6 +7,7 @@ declaring them is enough. ``torchvision.ops.nms`` and ``torchvision.io`` stay un
 
 from __future__ import annotations
 
+import importlib
 import sys
 import threading
 
@@ -27,7 +28,7 @@ def prepare_torchvision() -> None:
     """
     with _lock:
         try:
-            import torchvision  # noqa: F401
+            importlib.import_module("torchvision")
         except RuntimeError as error:
             if "torchvision::" not in str(error):
                 raise
@@ -37,4 +38,4 @@ def prepare_torchvision() -> None:
             for operator in _OPERATORS:
                 library.define(operator + _SCHEMA)
             _libraries.append(library)
-            import torchvision  # noqa: F401
+            importlib.import_module("torchvision")
