@@ -15,6 +15,7 @@ from channelexplorer_dash.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / "data" / "photos.toml"
+FASHION = ROOT / "data" / "fashion.toml"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # Machines that run tests are shared: a slow example says nothing about the code.
@@ -29,6 +30,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     missing = None
     if item.get_closest_marker("photos") and not PHOTOS.exists():
         missing = "The photographs are not prepared: run `make photos`."
+    elif item.get_closest_marker("fashion") and not FASHION.exists():
+        missing = "Fashion-MNIST is not prepared: run `make fashion`."
     elif item.get_closest_marker("browser") and not any(map(shutil.which, BROWSERS)):
         missing = "There is no Chromium: run `make chromium`."
     if missing and os.environ.get("CI") == "true":
