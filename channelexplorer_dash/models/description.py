@@ -31,7 +31,8 @@ class Layer:
     shape
         Shape of one image's output, without the batch dimension.
     layout
-        Which axis holds the channels: ``nchw`` (C, H, W), ``nhwc`` (H, W, C), ``tokens`` (T, C), ``dense`` (C,).
+        Which axis holds the channels: ``nchw`` (C, H, W) or (C, L), ``nhwc`` (H, W, C), ``tokens`` (T, C),
+        ``dense`` (C,).
     prefix_tokens
         Class and register tokens before the positions of a ``tokens`` layer.
     """

@@ -1,4 +1,4 @@
-"""One pass that reduces on the way: it equals a naive hook loop, stops where it can, and leaves nothing behind."""
+"""One pass that reduces on the way: equal to a naive hook loop, over when it can be, leaving nothing behind."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def layer(layout: Layout, prefix: int = 0) -> Layer:
 
 
 def agree(result: dict[str, Tensor], maps: Tensor) -> None:
-    """``maps`` is (B, C, H, W)."""
+    """Compare with the reference of ``maps`` (B, C, H, W)."""
     for summary, value in result.items():
         assert value.dtype == torch.float32
         expected = summarise(maps.double().numpy(), summary)

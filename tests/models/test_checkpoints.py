@@ -78,7 +78,7 @@ def test_another_architecture_names_keys(tmp_path: Path, trained: Tiny) -> None:
 def test_another_shape_names_both(tmp_path: Path, trained: Tiny) -> None:
     path = tmp_path / "weights.pt"
     torch.save(trained.state_dict(), path)
-    with pytest.raises(ModelError, match="head.weight 3×4 for 5×4"):
+    with pytest.raises(ModelError, match=r"head\.weight 3×4 for 5×4"):
         build(spec(path, options={"outputs": 5}))
 
 
