@@ -103,7 +103,7 @@ def nearest_neighbours(S: npt.ArrayLike, k: int, metric: str = "cosine") -> IntA
         closeness -= offset
         rows = np.arange(part.start, part.stop)
         closeness[rows - part.start, rows] = -np.inf
-        found = np.nonzero(top_mask(closeness, candidates))[1].reshape(len(rows), candidates)
+        found = np.flatnonzero(top_mask(closeness, candidates)).reshape(len(rows), candidates) % n
         distance = _distances(values, norms, rows, found, metric)
         nearest = np.argsort(distance, axis=1, kind="stable")[:, :k]
         result[part] = np.take_along_axis(found, nearest, axis=1)

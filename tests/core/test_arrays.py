@@ -28,6 +28,17 @@ def test_top_mask_is_a_stable_sort_of_each_row(S: np.ndarray, data: st.DataObjec
     np.testing.assert_array_equal(top_mask(S, k), expected)
 
 
+@given(st.integers(0, 999), st.integers(1, 6), st.integers(60, 900), st.sampled_from([2, 30, 10**6]))
+def test_top_mask_of_few_in_long_rows(seed: int, k: int, width: int, values: int) -> None:
+    rng = np.random.default_rng(seed)
+    block = rng.integers(0, values, (3, width)).astype(np.float32)
+    block[1] = block[1, 0]
+    block[2, rng.integers(width)] = -np.inf
+    expected = np.zeros(block.shape, bool)
+    np.put_along_axis(expected, np.argsort(-block, axis=1, kind="stable")[:, :k], True, axis=1)
+    np.testing.assert_array_equal(top_mask(block, k), expected)
+
+
 def test_top_mask_counts_ties_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "channelexplorer_dash.core.arrays.chunks", lambda n, row_bytes: chunks(n, row_bytes, 1)

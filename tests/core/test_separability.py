@@ -60,11 +60,11 @@ def test_accuracy_is_the_vote_of_the_neighbours(case: Case, k: int, metric: str)
 
 @pytest.mark.parametrize("metric", module.METRICS)
 @pytest.mark.parametrize("k", [1, 5, 20])
-@pytest.mark.parametrize("limit", [64 * 2**20, 4096])
+@pytest.mark.parametrize("block", [2048, 128, 7])
 def test_neighbours_agree_with_scikit_learn(
-    metric: str, k: int, limit: int, monkeypatch: pytest.MonkeyPatch
+    metric: str, k: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "chunks", lambda n, row_bytes: chunks(n, row_bytes, limit))
+    monkeypatch.setattr(module, "chunks", lambda n, row_bytes: chunks(n, row_bytes, block * row_bytes))
     S = np.random.default_rng(7).standard_normal((300, 17)).astype(np.float32)
     S[:, 0] += 100  # far from the origin: float32 products alone would cancel
     distance = {"cosine": cosine_distances, "euclidean": euclidean_distances}[metric](S.astype(np.float64))
@@ -87,7 +87,11 @@ def test_vote_ties_go_to_the_nearest_of_the_tied() -> None:
     assert module._vote(np.array([[1, 2, 2, 1], [3, 2, 2, 1], [4, 2, 1, 3]])).tolist() == [1, 2, 4]
 
 
-def test_equally_near_images_come_in_the_order_of_their_rows() -> None:
+@pytest.mark.parametrize("block", [2048, 16, 3])
+def test_equally_near_images_come_in_the_order_of_their_rows(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "chunks", lambda n, row_bytes: chunks(n, row_bytes, block * row_bytes))
     S = np.ones((40, 3), np.float32)
     for metric in module.METRICS:
         found = nearest_neighbours(S, 3, metric)
