@@ -1,4 +1,4 @@
-"""One pass that reduces on the way: equal to a naive hook loop, over when it can be, leaving nothing behind."""
+"""One pass that reduces on the way: equal to a naive hook loop, over when it can be, nothing left behind."""
 
 from __future__ import annotations
 
