@@ -19,7 +19,11 @@ CODE = [*PACKAGE, ROOT / "benchmarks", ROOT / "scripts", ROOT / "tests"]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 MAX_LINES = 500
 
-COLOUR = re.compile(r"#(?:[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})\b|\b(?:rgb|hsl)a?\(", re.ASCII)
+# Fully transparent is no colour: a theme has nothing to change in it.
+COLOUR = re.compile(
+    r"(?!rgba\(0, ?0, ?0, ?0\))(?:#(?:[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})\b|\b(?:rgb|hsl)a?\()",
+    re.ASCII,
+)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

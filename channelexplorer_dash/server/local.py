@@ -74,7 +74,7 @@ class Exploration:
         return (
             f'<p><a href="{url}" target="_blank" rel="noopener">ChannelExplorer at {url}</a></p>'
             f'<iframe src="{url}" title="ChannelExplorer" width="100%" height="820" '
-            'style="border: 1px solid #8888; border-radius: 4px"></iframe>'
+            'style="border: thin solid; border-radius: 4px"></iframe>'
         )
 
 
