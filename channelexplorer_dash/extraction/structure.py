@@ -28,7 +28,9 @@ class Structure:
     A module is *opened*, so that what it holds is shown instead of itself, when it is
 
     - a container: ``Sequential``, ``ModuleList``, ``ModuleDict``; a subclass of these only where it holds
-      modules that have weighted modules of their own (a dense block, but not a conv-norm-activation triple);
+      modules that have weighted modules of their own (a dense block, but not a conv-norm-activation triple).
+      A chain of single layers stays closed where the model is built of composite blocks: it is a stem or a
+      downsampling, and as long as it holds only a small part of the model's weighted layers it counts as one;
     - the head that holds timm's classifier, so that the pooled features show;
     - a stage that is no container: each module of its class did nothing in this pass but hand its input
       from one inner module to the next, all of them composite (timm's ConvNeXt, Swin and RegNet stages);
@@ -51,12 +53,18 @@ class Structure:
         broken = {type(call.module) for call in calls if not _hands_on(call)}
         self._stage_kinds = {type(call.module) for call in calls} - broken
         self._classifiers = _classifiers(model)
+        self._weighted = _weighted_leaves(model)
+        self._has_blocks = any(
+            _is_composite(part) and not isinstance(part, CONTAINERS)
+            for part in model.modules()
+            if part is not model
+        )
         self.blocks = frozenset(self._walk(model, ""))
         self.stages = frozenset(self._find_stages())
 
     def _opened(self, module: nn.Module, name: str) -> bool:
         return (
-            _is_container(module)
+            (_is_container(module) and not self._is_short_chain(module))
             or self._holds_classifier(name)
             or type(module) in self._stage_kinds
             or self._organises(module)
@@ -102,6 +110,16 @@ class Structure:
     def _holds_classifier(self, name: str) -> bool:
         return any(_within(classifier, name) and classifier != name for classifier in self._classifiers)
 
+    def _is_short_chain(self, module: nn.Module) -> bool:
+        inner = [child for _, child in _children(module, "")]
+        return (
+            self._has_blocks
+            and isinstance(module, nn.Sequential)
+            and len(inner) > 1
+            and not any(next(child.children(), None) is not None for child in inner)
+            and _weighted_leaves(module) * 4 < self._weighted
+        )
+
     def _organises(self, module: nn.Module) -> bool:
         return self._counts[type(module)] == 1 and any(
             _is_container(part) and any(_is_composite(inner) for _, inner in _children(part, ""))
@@ -114,6 +132,10 @@ def _children(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
     for key, child in module.named_children():
         if not is_skipped(child):
             yield (f"{name}.{key}" if name else key), child
+
+
+def _weighted_leaves(module: nn.Module) -> int:
+    return sum(next(part.parameters(recurse=False), None) is not None for part in module.modules())
 
 
 def _is_composite(module: nn.Module) -> bool:

@@ -77,7 +77,7 @@ MODELS: dict[str, tuple[int, dict[str, object], list[str], list[str]]] = {
     "convnext_tiny": (
         64,
         {},
-        ["stem.0", "stem.1", "stages.0.blocks.0", "stages.3.blocks.2", "head.global_pool", "head.fc"],
+        ["stem", "stages.0.blocks.0", "stages.3.blocks.2", "head.global_pool", "head.fc"],
         ["stem", "stages.0", "stages.1", "stages.2", "stages.3", "head.global_pool"],
     ),
     "densenet121": (
