@@ -58,6 +58,7 @@
     if (gd._ceHooked) return;
     gd._ceHooked = true;
     gd.on("plotly_afterplot", () => draw(gd));
+    page.hookEvents(gd);
     page.hookHover(gd);
   }
 
@@ -65,6 +66,7 @@
   function draw(gd) {
     const meta = page.metaOf(gd);
     const painter = PAINTERS[meta.view];
+    page.listenAlone(gd);
     if (!painter || (gd._ceKey === drawn.key && gd._ceData === gd.data)) return;
     gd._ceKey = drawn.key;
     gd._ceData = gd.data;
@@ -87,16 +89,12 @@
     "jaccard-images": (gd, meta) => outlineSquare(gd, meta.image_ids, drawn.images),
     "jaccard-classes": (gd, meta) => outlineSquare(gd, meta.classes, drawn.labels),
     heatmap: function (gd, meta) {
-      const channel = drawn.channel && drawn.channel.layer === layerOf(gd) ? drawn.channel.channel : null;
+      const channel = drawn.channel && drawn.channel.layer === page.layerOf(gd) ? drawn.channel.channel : null;
       const row = meta.channels.indexOf(channel);
       const last = meta.image_ids.length - 0.5;
       outline(gd, row < 0 ? null : { type: "rect", x0: -0.5, x1: last, y0: row - 0.5, y1: row + 0.5 });
     },
   };
-
-  function layerOf(gd) {
-    return JSON.parse(gd.closest(".ce-graph").id).panel;
-  }
 
   function pointsOf(gd) {
     const custom = gd._fullData[0].customdata;

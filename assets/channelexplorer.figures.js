@@ -3,12 +3,6 @@
   "use strict";
   const page = (window.channelexplorer = window.channelexplorer || {});
 
-  /** Return the Plotly element of a graph by its Dash id, or null while it is not drawn. */
-  page.graphOf = function (id) {
-    const outer = document.getElementById(page.idText(id));
-    return outer && outer.querySelector(".js-plotly-plot");
-  };
-
   /** Return a Dash id as it stands in the DOM: dictionaries with their keys in order. */
   page.idText = function (id) {
     return typeof id === "string" ? id : JSON.stringify(id, Object.keys(id).sort());
@@ -16,6 +10,39 @@
 
   page.metaOf = (gd) => (gd && gd.layout && gd.layout.meta) || {};
   page.traceName = (gd, point) => gd.data[point.curveNumber].name;
+
+  /** Return the layer whose panel a graph stands in. */
+  page.layerOf = (gd) => JSON.parse(gd.closest(".ce-graph").id).panel;
+
+  let events = 0;
+  /** Tell the callbacks in the browser what happened. */
+  page.send = function (event) {
+    events += 1;
+    dash_clientside.set_props(page.ids().event, { data: { ...event, n: events } });
+  };
+
+  /** Listen to the clicks and lassos of one graph. */
+  page.hookEvents = function (gd) {
+    gd.on("plotly_click", (event) =>
+      page.send({ action: "click", layer: page.layerOf(gd), meaning: page.meaningOf(gd, event.points[0]) })
+    );
+    gd.on("plotly_deselect", () => page.send({ action: "select", images: "" }));
+    gd._ceSelected = function (event) {
+      if (!event) return;
+      page.selectedIn = gd;
+      const custom = gd._fullData[0].customdata;
+      const images = event.points.map((point) => custom[point.pointNumber]);
+      page.send({ action: "select", images: page.encodeIndices(images) });
+    };
+    gd.on("plotly_selected", gd._ceSelected);
+  };
+
+  /** Take Dash's own listener off, which would copy every selected point into its state: seconds for thousands. */
+  page.listenAlone = function (gd) {
+    if (!gd._ceSelected) return;
+    gd.removeAllListeners("plotly_selected");
+    gd.on("plotly_selected", gd._ceSelected);
+  };
 
   function customOf(gd, point) {
     const custom = gd._fullData[point.curveNumber].customdata;
@@ -37,13 +64,13 @@
       if (trace === "strip-left") return { labels: [meta.labels[point.y]] };
       if (trace !== "matrix") return {};
       const [first, second] = [meta.image_ids[point.y], meta.image_ids[point.x]];
-      return first === second ? { images: [first] } : { pair: [first, second], value: point.z };
+      return first === second ? { images: [first] } : { pair: [first, second] };
     },
     "jaccard-classes": function (gd, point, meta, trace) {
       if (trace === "strip-top") return { labels: [meta.classes[point.x]] };
       if (trace === "strip-left") return { labels: [meta.classes[point.y]] };
       if (trace !== "matrix") return {};
-      return { labels: Array.from(new Set([meta.classes[point.y], meta.classes[point.x]])), value: point.z };
+      return { labels: Array.from(new Set([meta.classes[point.y], meta.classes[point.x]])) };
     },
     heatmap: function (gd, point, meta, trace) {
       if (trace === "strip-top") return { images: [meta.image_ids[point.x]] };

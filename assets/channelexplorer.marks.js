@@ -52,46 +52,29 @@
     return { ...withImages(marks, meaning.pair), pair: { layer: layer, first: first, second: second } };
   }
 
-  function afterClick(marks, id, click, sample) {
-    const gd = page.graphOf(id);
-    // The same cell can be clicked again only if the graph forgets that it was clicked.
-    dash_clientside.set_props(id, { clickData: null });
-    return gd ? withMeaning(marks, page.meaningOf(gd, click.points[0]), id.panel, sample) : marks;
-  }
-
-  function afterSelection(marks, id, selected) {
-    const gd = page.graphOf(id);
-    if (!gd) return marks;
-    page.selectedIn = selected ? gd : null;
-    const custom = gd._fullData[0].customdata;
-    return withImages(marks, ((selected && selected.points) || []).map((point) => custom[point.pointNumber]));
-  }
-
-  function afterButton(marks, id) {
-    if (id.view === "gallery") return withOneImage(marks, Number(id.panel));
-    const split = id.panel.lastIndexOf(":");
-    return withChannel(marks, id.panel.slice(0, split), Number(id.panel.slice(split + 1)));
-  }
-
   /** Return the marks after one event, or the same object where nothing changes. */
   page.reduce = function (marks, event, sample) {
-    const { id, property, value } = event;
     if (event.action === "clear") return NOTHING;
     if (event.action === "undo") return history.pop() || marks;
-    if (property === "selectedData") return afterSelection(marks, id, value);
-    if (!value) return marks;
-    return property === "clickData" ? afterClick(marks, id, value, sample) : afterButton(marks, id);
+    if (event.action === "select") return withImages(marks, page.decodeIndices(event.images));
+    if (event.action === "click") return withMeaning(marks, event.meaning, event.layer, sample);
+    if (event.action === "image") return withOneImage(marks, event.image);
+    if (event.action === "channel") return withChannel(marks, event.layer, event.channel);
+    return marks;
   };
 
   function readEvent(trigger) {
     const split = trigger.prop_id.lastIndexOf(".");
-    const [text, property] = [trigger.prop_id.slice(0, split), trigger.prop_id.slice(split + 1)];
-    const event = { property: property, value: trigger.value };
-    if (text.startsWith("{")) return { ...event, id: JSON.parse(text) };
+    const text = trigger.prop_id.slice(0, split);
     const known = page.ids();
-    if (text === known.keys) return { ...event, action: trigger.value && trigger.value.action };
-    const action = { [known.clear]: "clear", [known.undo]: "undo" }[text];
-    return { ...event, action: trigger.value ? action : undefined };
+    if (!trigger.value) return {};
+    if (text === known.event) return trigger.value;
+    if (text === known.clear) return { action: "clear" };
+    if (text === known.undo) return { action: "undo" };
+    const id = JSON.parse(text);
+    if (id.view === "gallery") return { action: "image", image: Number(id.panel) };
+    const colon = id.panel.lastIndexOf(":");
+    return { action: "channel", layer: id.panel.slice(0, colon), channel: Number(id.panel.slice(colon + 1)) };
   }
 
   /** The one owner of the marks. */
@@ -100,11 +83,10 @@
     const trigger = dash_clientside.callback_context.triggered[0];
     if (!trigger || !marks) return dash_clientside.no_update;
     const event = readEvent(trigger);
-    if (!event.id && !event.action) return dash_clientside.no_update;
     const before = JSON.stringify(marks);
-    page.selectedIn = event.property === "selectedData" ? page.selectedIn : null;
     const next = page.reduce(marks, event, sample);
     if (JSON.stringify(next) === before) return dash_clientside.no_update;
+    if (event.action !== "select") page.selectedIn = null;
     if (event.action !== "undo") history = [...history.slice(1 - LONGEST_HISTORY), marks];
     return next;
   };

@@ -115,17 +115,11 @@
     return next;
   };
 
-  shared.toggleHelp = function (clicks, key, open) {
+  shared.toggleHelp = function (clicks, event, open) {
     const trigger = dash_clientside.callback_context.triggered[0];
-    const byKey = trigger && trigger.prop_id.startsWith(page.ids().keys + ".");
-    return (byKey ? key && key.action === "help" : clicks) ? !open : keep();
+    const byKey = trigger && trigger.prop_id.startsWith(page.ids().event + ".");
+    return (byKey ? event && event.action === "help" : clicks) ? !open : keep();
   };
-
-  let keysPressed = 0;
-  function sendKey(action) {
-    keysPressed += 1;
-    dash_clientside.set_props(page.ids().keys, { data: { action: action, n: keysPressed } });
-  }
 
   const writes = (target) => target.closest("input:not([type=radio]):not([type=checkbox]), textarea, [contenteditable]");
 
@@ -136,13 +130,13 @@
       page.hideTip();
       if (document.querySelector(".popover, .offcanvas.show, .modal.show")) return;
       if (writes(event.target)) event.target.blur();
-      else sendKey("clear");
+      else page.send({ action: "clear" });
       return;
     }
     if (writes(event.target)) return;
-    if (control && !event.shiftKey && event.key.toLowerCase() === "z") sendKey("undo");
+    if (control && !event.shiftKey && event.key.toLowerCase() === "z") page.send({ action: "undo" });
     else if (control || event.altKey) return;
-    else if (event.key === "?") sendKey("help");
+    else if (event.key === "?") page.send({ action: "help" });
     else if (event.key === "/") document.getElementById(page.ids().layerFilter).focus();
     else return;
     event.preventDefault();

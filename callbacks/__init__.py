@@ -25,7 +25,17 @@ from channelexplorer_dash.explorer import Explorer
 Callbacks = dict[str, Callable[..., Any]]
 
 MODULES = (
-    navigation, linking, dataset_view, layers, panels, scatterplot, jaccard, heatmap, inspector, jobs, export
+    navigation,
+    linking,
+    dataset_view,
+    layers,
+    panels,
+    scatterplot,
+    jaccard,
+    heatmap,
+    inspector,
+    jobs,
+    export,
 )
 
 

@@ -30,7 +30,9 @@ def colouring_of(explorer: Explorer, view: View, sample: Sample, colour_by: str,
     if found_values.names is None:
         return by_number(title, found_values.values)
     if colour_by == "correct":
-        return Colouring(title, found_values.values, found_values.names, (CORRECT, WRONG)[: len(found_values.names)])
+        return Colouring(
+            title, found_values.values, found_values.names, (CORRECT, WRONG)[: len(found_values.names)]
+        )
     names = [found_values.names[code] if code >= 0 else None for code in found_values.values.tolist()]
     if set(names) <= {*sample.class_names, None}:
         # The colours of the classes, so that prediction and label can be compared by eye.

@@ -51,7 +51,11 @@ def working(job: Job | None) -> State:
 
 def failed(error: ChannelExplorerError) -> State:
     """Return the state of a line whose job failed."""
-    return {"phase": "failed", "label": str(error), "key": error.key if isinstance(error, JobFailedError) else None}
+    return {
+        "phase": "failed",
+        "label": str(error),
+        "key": error.key if isinstance(error, JobFailedError) else None,
+    }
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -16,7 +16,16 @@ from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.results import ImageRow
 from channelexplorer_dash.selection import Marks, View
 
-COLUMNS = ("image_id", "source", "label", "label_name", "prediction", "prediction_name", "confidence", "correct")
+COLUMNS = (
+    "image_id",
+    "source",
+    "label",
+    "label_name",
+    "prediction",
+    "prediction_name",
+    "confidence",
+    "correct",
+)
 
 
 def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:

@@ -80,6 +80,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             return failed_card("Pair", str(error)), True
         if isinstance(answer, Pending):
             return pending_card("Pair", answer.job.label), False
-        return pair_card(current, answer.value, explorer.images(current, (mark.first, mark.second)), urls), True
+        return pair_card(
+            current, answer.value, explorer.images(current, (mark.first, mark.second)), urls
+        ), True
 
     return {"show_gallery": show_gallery, "show_channel": show_channel, "show_pair": show_pair}

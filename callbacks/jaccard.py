@@ -46,7 +46,9 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         prevent_initial_call=True,
     )
     def draw_hierarchy(version: str | None, order: Any, part: Mapping[str, Any], view: Any) -> Any:
-        answer = explorer.jaccard(View.from_json(view), str(part["panel"]), "classes", order) if version else None
+        answer = (
+            explorer.jaccard(View.from_json(view), str(part["panel"]), "classes", order) if version else None
+        )
         if answer is None or isinstance(answer, Pending) or not isinstance(answer.value, ClassJaccard):
             raise PreventUpdate
         return dendrogram_figure(answer.value)

@@ -19,13 +19,13 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     app.clientside_callback(
         script("reduceMarks"),
         Output(ids.MARKS, "data"),
-        *[Input(ids.part(view, "graph", ALL), "clickData") for view in (*GRAPHS, "channel")],
-        Input(ids.part("scatterplot", "graph", ALL), "selectedData"),
+        # Clicks and lassos in the figures, and keys. The script listens to Plotly itself, as the graphs'
+        # own ``selectedData`` copies every selected point: seconds, for a lasso around thousands.
+        Input(ids.EVENT, "data"),
         Input(ids.part("gallery", ALL, ALL), "n_clicks"),
         Input(ids.part("channel", ALL, ALL), "n_clicks"),
         Input(ids.CLEAR, "n_clicks"),
         Input(ids.UNDO, "n_clicks"),
-        Input(ids.KEYS, "data"),
         State(ids.MARKS, "data"),
         State(ids.SAMPLE, "data"),
         prevent_initial_call=True,

@@ -91,7 +91,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         script("toggleHelp"),
         Output(ids.HELP_PANEL, "is_open"),
         Input(ids.HELP, "n_clicks"),
-        Input(ids.KEYS, "data"),
+        Input(ids.EVENT, "data"),
         State(ids.HELP_PANEL, "is_open"),
         prevent_initial_call=True,
     )

@@ -71,18 +71,21 @@ def guide() -> list[Component]:
             "ChannelExplorer reduces an image's activation map of each channel to one number (the summary) "
             "and shows a layer's numbers in three linked views. Nothing is computed before you ask for it."
         ),
-        html.Ol([
-            html.Li("Choose classes and images in the Dataset View, then press Apply."),
-            html.Li("Choose a layer in Layers. The bar is the leave-one-out kNN accuracy: how far the classes "
-                    "are apart in that layer."),
-            html.Li("Mark images, a pair, a class or a channel in any view. All open panels follow."),
-            html.Li("Share copies a link that restores exactly what you see."),
-        ]),
+        html.Ol(
+            [
+                html.Li("Choose classes and images in the Dataset View, then press Apply."),
+                html.Li(
+                    "Choose a layer in Layers. The bar is the leave-one-out kNN accuracy: how far the classes "
+                    "are apart in that layer."
+                ),
+                html.Li("Mark images, a pair, a class or a channel in any view. All open panels follow."),
+                html.Li("Share copies a link that restores exactly what you see."),
+            ]
+        ),
         *[html.Section(view_help(view), className="ce-guide-section") for view in VIEW_HELP],
         html.H3("Keys", className="ce-help-title"),
-        html.Dl([
-            item
-            for key, what in KEYS
-            for item in (html.Dt(html.Kbd(key)), html.Dd(what))
-        ], className="ce-keys"),
+        html.Dl(
+            [item for key, what in KEYS for item in (html.Dt(html.Kbd(key)), html.Dd(what))],
+            className="ce-keys",
+        ),
     ]

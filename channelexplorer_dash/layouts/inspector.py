@@ -42,11 +42,13 @@ def nothing_marked() -> list[Component]:
             [
                 icon("lasso"),
                 html.P("Nothing is marked."),
-                html.Ul([
-                    html.Li("Draw a lasso or a box in a scatterplot, or click a point."),
-                    html.Li("Click a cell of a Jaccard matrix, or a node of its tree."),
-                    html.Li("Click a row of a heatmap to look at its channel."),
-                ]),
+                html.Ul(
+                    [
+                        html.Li("Draw a lasso or a box in a scatterplot, or click a point."),
+                        html.Li("Click a cell of a Jaccard matrix, or a node of its tree."),
+                        html.Li("Click a row of a heatmap to look at its channel."),
+                    ]
+                ),
             ],
             className="ce-empty",
         ),
@@ -63,13 +65,17 @@ def gallery(view: View, rows: Sequence[ImageRow], total: int, urls: Urls) -> lis
     more = [html.P(f"The first {len(rows):,} are shown. Export gives all.", className="ce-more")]
     return [
         head,
-        html.Div([thumbnail_button(view, row, urls, "image", with_text=True) for row in rows],
-                 className="ce-thumbs ce-gallery"),
+        html.Div(
+            [thumbnail_button(view, row, urls, "image", with_text=True) for row in rows],
+            className="ce-thumbs ce-gallery",
+        ),
         *(more if total > len(rows) else []),
     ]
 
 
-def thumbnail_button(view: View, row: ImageRow, urls: Urls, part: str, *, with_text: bool = False) -> Component:
+def thumbnail_button(
+    view: View, row: ImageRow, urls: Urls, part: str, *, with_text: bool = False
+) -> Component:
     """Return one image as a button that marks it."""
     wrong = row.correct is False
     said = f"{row.source}: {row.label_name}"
@@ -93,7 +99,9 @@ def thumbnail_button(view: View, row: ImageRow, urls: Urls, part: str, *, with_t
     )
 
 
-def channel_card(view: View, detail: ChannelDetail, figure: object, rows: Sequence[ImageRow], urls: Urls) -> Component:
+def channel_card(
+    view: View, detail: ChannelDetail, figure: object, rows: Sequence[ImageRow], urls: Urls
+) -> Component:
     """Return the card of a channel: its distribution per class, and its most activating images, overlaid."""
     mark = ChannelMark(detail.layer.name, detail.channel)
     return html.Section(
@@ -184,7 +192,9 @@ def _overlaid(view: View, mark: ChannelMark, row: ImageRow, urls: Urls) -> Compo
     said = f"{row.source}: {row.label_name}"
     return html.Button(
         [
-            html.Img(src=urls.thumbnail(view.dataset, row.image_id), alt=row.label_name, className="ce-thumb"),
+            html.Img(
+                src=urls.thumbnail(view.dataset, row.image_id), alt=row.label_name, className="ce-thumb"
+            ),
             html.Img(src=urls.overlay(view, mark, row.image_id), alt="", className="ce-overlay"),
         ],
         id=ids.part("gallery", "top", row.image_id),

@@ -65,7 +65,9 @@ def _row(row: LayerFigure, chance: float) -> Component:
     layer, accuracy = row.layer, row.accuracy
     number = "–" if accuracy is None else f"{accuracy:.2f}"
     facts = f"{layer.name}: {layer.kind}, {shape_text(layer)}"
-    said = "accuracy not known yet" if accuracy is None else f"kNN accuracy {accuracy:.3f}, chance {chance:.3f}"
+    said = (
+        "accuracy not known yet" if accuracy is None else f"kNN accuracy {accuracy:.3f}, chance {chance:.3f}"
+    )
     warned = f"; {row.non_finite:,} values were not finite" if row.non_finite else ""
     return html.Button(
         [

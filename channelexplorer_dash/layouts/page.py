@@ -52,7 +52,9 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                         [
                             toolbar(selection),
                             html.Div(
-                                opened or empty_panels("Reading the model …"), id=ids.PANELS, className="ce-panels"
+                                opened or empty_panels("Reading the model …"),
+                                id=ids.PANELS,
+                                className="ce-panels",
                             ),
                         ],
                         className="ce-middle",

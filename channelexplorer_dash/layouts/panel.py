@@ -76,7 +76,9 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
         extra.append(html.Div(id=ids.part(view, "legend", layer), className="ce-legend"))
     if view == "heatmap":
         # Some sortings are computed on demand; the view asks again until they are there.
-        extra.append(dcc.Interval(id=ids.part(view, "tick", layer), interval=poll_milliseconds, disabled=True))
+        extra.append(
+            dcc.Interval(id=ids.part(view, "tick", layer), interval=poll_milliseconds, disabled=True)
+        )
     if view == "jaccard":
         body.append(_graph("hierarchy", layer))
     return html.Section(
@@ -115,8 +117,15 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
 def _graph(view: str, layer: str) -> Component:
     return dcc.Graph(
         id=ids.part(view, "graph", layer),
-        figure={"data": [], "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False},
-                                       "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}},
+        figure={
+            "data": [],
+            "layout": {
+                "xaxis": {"visible": False},
+                "yaxis": {"visible": False},
+                "paper_bgcolor": "rgba(0,0,0,0)",
+                "plot_bgcolor": "rgba(0,0,0,0)",
+            },
+        },
         config=GRAPH_CONFIG,
         responsive=True,
         className=f"ce-graph ce-graph-{view}",

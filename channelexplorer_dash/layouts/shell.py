@@ -12,7 +12,7 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.guide import guide
 
 SCRIPT_IDS = {
-    "keys": ids.KEYS,
+    "event": ids.EVENT,
     "popped": ids.POPPED,
     "clear": ids.CLEAR,
     "undo": ids.UNDO,
@@ -37,7 +37,7 @@ def shell() -> Component:
             dcc.Store(id=ids.POPPED),
             dcc.Store(id=ids.ROUTE),
             dcc.Store(id=ids.THEME, storage_type="local"),
-            dcc.Store(id=ids.KEYS),
+            dcc.Store(id=ids.EVENT),
             dcc.Store(id=ids.URL_WRITTEN),
             dcc.Store(id=ids.MARKS_DRAWN),
             dcc.Download(id=ids.DOWNLOAD),
