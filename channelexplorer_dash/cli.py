@@ -226,7 +226,8 @@ def _compute(options: argparse.Namespace) -> int:
     from channelexplorer_dash.explorer import Explorer
 
     sources = [options.model] if options.model and ":" in options.model else []
-    settings = _settings(options, sources)
+    # Without patience, so that Ctrl-C always finds the job that it is to cancel.
+    settings = _settings(options, sources, {"patience_seconds": 0})
     _warn_of_random_weights(options, sources)
     model = _one("model", options.model and _called(options.model), [spec.name for spec in settings.models])
     dataset = _one("dataset", options.dataset, [spec.name for spec in settings.datasets])

@@ -85,7 +85,7 @@ def serve(settings: Settings, *, workers: int = WORKERS, threads: int = THREADS)
                 "worker_class": "gthread",
                 "threads": threads,
                 "timeout": 120,
-                "graceful_timeout": 5,
+                "graceful_timeout": 10,
                 "limit_request_line": REQUEST_LINE,
                 "loglevel": "warning",
                 "proc_name": "channelexplorer",
