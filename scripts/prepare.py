@@ -120,7 +120,7 @@ FASHION_TOML = """\
 
 [[models]]
 name = "fashion-resnet"
-title = "ResNet-10-T with 311 thousand weights, trained on Fashion-MNIST"
+title = "ResNet-10-T with 312 thousand weights, trained on Fashion-MNIST"
 source = "timm:resnet10t"
 weights = {checkpoint}
 class_names = {names}
