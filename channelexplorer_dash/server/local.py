@@ -136,10 +136,15 @@ def explore(
             "datasets": [_dataset(dataset, dataset_name, class_names)],
             "store": store,
             "engine": "inline",
+            "host": host,
+            "port": port,
             **settings,
         }
     )
-    running = Exploration(Explorer(chosen), host, port)
+    explorer = Explorer(chosen)
+    # Here, and not first on the page, does a person learn that the images cannot be used.
+    explorer.dataset(chosen.datasets[0].name)
+    running = Exploration(explorer, host, port)
     if open_browser or (open_browser is None and not _in_notebook()):
         with contextlib.suppress(webbrowser.Error):
             webbrowser.open(running.url)
