@@ -11,6 +11,9 @@ from channelexplorer_dash.figures import matrix, theme
 from channelexplorer_dash.results import ClassJaccard
 
 MOST_NAMED = 24
+LONGEST_NAME = 12
+NAME_GAP, CHARACTER = 14, 6.2
+"""Pixels between the leaves and their names, and of one character of a name."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
     ordered = sorted(leaves, key=lambda n: n.position)
     named = len(ordered) <= MOST_NAMED
     reach = max(max(heights) - base, 1e-6)
-    names = [matrix.shorten(answer.class_names[n.members[0]], 18) for n in ordered]
+    names = [matrix.shorten(answer.class_names[n.members[0]], LONGEST_NAME) for n in ordered]
+    # Plotly gives up its own margins where they take half of a narrow figure, and cuts the names.
+    right = round(NAME_GAP + CHARACTER * max(map(len, names))) if named else NAME_GAP
     alt = (
         f"Hierarchy of {len(leaves):,} classes in layer {answer.layer.name}, "
         "by average linkage on one minus the mean Jaccard similarity."
@@ -92,17 +97,19 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
             alt,
             meta={"leaves": [n.members[0] for n in ordered]},
             dragmode="pan",
+            margin={"l": 8, "r": right, "t": 8, "b": 38, "pad": 0},
             uirevision=f"{answer.layer.name}:{len(leaves)}",
             xaxis=theme.bare_axis(
                 range=[base + reach * 1.06, base - reach * 0.03],
                 fixedrange=True,
                 showticklabels=True,
-                nticks=5,
+                # Few and upright: the figure is about 120 pixels wide.
+                nticks=3,
+                tickangle=0,
                 showgrid=True,
                 gridcolor=theme.GRID,
                 tickfont={"size": theme.SMALL},
                 title={"text": "1 − similarity", "font": {"size": theme.SMALL}, "standoff": 2},
-                automargin=True,
             ),
             yaxis=theme.bare_axis(
                 range=[len(leaves) - 0.5, -0.5],
@@ -112,7 +119,6 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
                 tickvals=[n.position for n in ordered] if named else [],
                 ticktext=names if named else [],
                 tickfont={"size": theme.SMALL},
-                automargin=True,
                 ticklabelstandoff=6,
             ),
         ),
