@@ -5,6 +5,8 @@
   const clientside = (window.dash_clientside = window.dash_clientside || {});
   const shared = (clientside.channelexplorer = clientside.channelexplorer || {});
 
+  const MOST_RINGS = 40;
+  const RING = 6;
   const RETRIES = 100;
   const RETRY_MILLISECONDS = 100;
   let drawn = { key: "", images: new Set(), labels: new Set(), channel: null };
@@ -81,10 +83,11 @@
 
   const PAINTERS = {
     scatterplot: function (gd) {
-      if (gd !== page.selectedIn && (gd.layout.selections || []).length) {
-        Plotly.relayout(gd, { selections: [] });
-      }
-      Plotly.restyle(gd, { selectedpoints: [drawn.images.size ? pointsOf(gd) : null] }, [0]);
+      const points = drawn.images.size ? pointsOf(gd) : [];
+      const changes = { shapes: points.length <= MOST_RINGS ? points.map((point) => ringAround(gd, point)) : [] };
+      if (gd !== page.selectedIn && (gd.layout.selections || []).length) changes.selections = [];
+      if (changes.shapes.length || changes.selections || (gd.layout.shapes || []).length) Plotly.relayout(gd, changes);
+      Plotly.restyle(gd, { selectedpoints: [drawn.images.size ? points : null] }, [0]);
     },
     "jaccard-images": (gd, meta) => outlineSquare(gd, meta.image_ids, drawn.images),
     "jaccard-classes": (gd, meta) => outlineSquare(gd, meta.classes, drawn.labels),
@@ -101,6 +104,14 @@
     const points = [];
     for (let i = 0; i < custom.length; i += 1) if (drawn.images.has(custom[i])) points.push(i);
     return points;
+  }
+
+  // A few points would drown among thousands, even faded ones.
+  function ringAround(gd, point) {
+    const { x, y } = gd._fullData[0];
+    const size = { x0: -RING, x1: RING, y0: -RING, y1: RING, xsizemode: "pixel", ysizemode: "pixel" };
+    const line = { color: page.metaOf(gd).accent, width: 1.5 };
+    return { type: "circle", xanchor: x[point], yanchor: y[point], ...size, line: line };
   }
 
   function outlineSquare(gd, items, marked) {

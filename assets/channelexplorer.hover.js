@@ -69,6 +69,27 @@
   }
   page.hideTip = hide;
 
+  /* A channel's activation map is computed for the image when it is asked for: until it is, the server has no
+     picture, and the browser asks again. */
+  const OVERLAY_RETRIES = 40;
+  const OVERLAY_MILLISECONDS = 1500;
+
+  const isOverlay = (target) => target.classList && target.classList.contains("ce-overlay");
+
+  window.addEventListener("load", (event) => isOverlay(event.target) && event.target.classList.add("is-loaded"), true);
+  window.addEventListener(
+    "error",
+    function (event) {
+      const image = event.target;
+      if (!isOverlay(image)) return;
+      const retries = Number(image.dataset.retries || 0) + 1;
+      image.dataset.retries = retries;
+      const ask = () => image.isConnected && image.setAttribute("src", image.getAttribute("src"));
+      if (retries <= OVERLAY_RETRIES) window.setTimeout(ask, OVERLAY_MILLISECONDS);
+    },
+    true
+  );
+
   page.hookHover = function (gd) {
     gd.on("plotly_hover", (event) => show(gd, event));
     gd.on("plotly_unhover", hide);

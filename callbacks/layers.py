@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from channelexplorer_dash.callbacks import control as lines
+from channelexplorer_dash.callbacks.browser import script
 from dash import ALL, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.callbacks import control as lines
-from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.layers_view import PROFILE_LINE, profile_rows, profile_status

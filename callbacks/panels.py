@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from channelexplorer_dash.callbacks import control as lines
+from channelexplorer_dash.callbacks.browser import script
 from dash import ALL, MATCH, Dash, Input, Output, Patch, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.callbacks import control as lines
-from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.errors import ChannelExplorerError, EngineError, SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.panel import VIEWS, empty_panels, panel

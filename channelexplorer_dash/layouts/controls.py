@@ -126,7 +126,7 @@ def toolbar(selection: Selection) -> Component:
             segmented(ids.JACCARD_MODE, "Jaccard", JACCARD_MODES, selection.jaccard),
             segmented(ids.JACCARD_ORDER, "Order", JACCARD_ORDERS, selection.order),
             html.Span(className="ce-rule"),
-            select(ids.SORTING, "Sort channels by", SORTINGS, selection.sorting),
+            select(ids.SORTING, "Sort by", SORTINGS, selection.sorting),
             select(
                 ids.TOP_FRACTION,
                 "Active share",

@@ -31,7 +31,7 @@ def dataset_view(view: View, dataset: Dataset, sample: Sample, licence: str) -> 
                 [
                     html.H2("Dataset View"),
                     html.Span(
-                        f"{len(sample.image_ids):,} of {len(dataset):,} images",
+                        _extent(len(sample.image_ids), len(dataset)),
                         className="ce-count",
                         title=licence,
                     ),
@@ -55,8 +55,8 @@ def dataset_view(view: View, dataset: Dataset, sample: Sample, licence: str) -> 
             ),
             html.Div(
                 [
-                    _number(ids.PER_CLASS, "Images per class", view.per_class or None, "all", 1),
-                    _number(ids.SEED, "Seed", view.seed, "0", 0),
+                    _number(ids.PER_CLASS, "Per class", "Images per class", view.per_class or None, "all", 1),
+                    _number(ids.SEED, "Seed", "Seed of the draw", view.seed, "0", 0),
                     html.Button("Apply", id=ids.APPLY, className="ce-button ce-primary", type="button"),
                 ],
                 className="ce-draw",
@@ -98,6 +98,10 @@ def notes(lines: Sequence[str]) -> list[Component]:
     ]
 
 
+def _extent(drawn: int, of: int) -> str:
+    return f"{of:,} images" if drawn == of else f"{drawn:,} of {of:,}"
+
+
 def _options(dataset: Dataset) -> list[dict[str, object]]:
     counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
     colours = class_colours(len(dataset.class_names))
@@ -127,7 +131,9 @@ def _filter(classes: int) -> Component:
     )
 
 
-def _number(component_id: str, label: str, value: int | None, placeholder: str, least: int) -> Component:
+def _number(
+    component_id: str, label: str, title: str, value: int | None, placeholder: str, least: int
+) -> Component:
     return html.Label(
         [
             html.Span(label, className="ce-label"),
@@ -143,4 +149,5 @@ def _number(component_id: str, label: str, value: int | None, placeholder: str, 
             ),
         ],
         className="ce-field ce-stacked",
+        title=title,
     )

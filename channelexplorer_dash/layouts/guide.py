@@ -75,8 +75,8 @@ def guide() -> list[Component]:
             [
                 html.Li("Choose classes and images in the Dataset View, then press Apply."),
                 html.Li(
-                    "Choose a layer in Layers. The bar is the leave-one-out kNN accuracy: how far the classes "
-                    "are apart in that layer."
+                    "Choose a layer in Layers. The bar is the leave-one-out kNN accuracy: how far the "
+                    "classes are apart in that layer."
                 ),
                 html.Li("Mark images, a pair, a class or a channel in any view. All open panels follow."),
                 html.Li("Share copies a link that restores exactly what you see."),

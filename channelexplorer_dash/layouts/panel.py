@@ -17,10 +17,13 @@ VIEWS = ("scatterplot", "jaccard", "heatmap")
 TITLES = {"scatterplot": "Scatterplot", "jaccard": "Jaccard Similarity", "heatmap": "Heatmap"}
 GRAPH_CONFIG = {
     "displaylogo": False,
+    # Nothing is ever sent to anybody's cloud.
+    "showSendToCloud": False,
     "responsive": True,
     "doubleClick": "reset",
-    "modeBarButtonsToRemove": ["autoScale2d", "zoomIn2d", "zoomOut2d"],
 }
+BUTTONS_REMOVED = ["autoScale2d", "zoomIn2d", "zoomOut2d"]
+SELECTING_BUTTONS = ["select2d", "lasso2d"]
 
 
 def panel(layer: Layer, poll_milliseconds: int) -> Component:
@@ -115,6 +118,7 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
 
 
 def _graph(view: str, layer: str) -> Component:
+    removed = BUTTONS_REMOVED if view == "scatterplot" else BUTTONS_REMOVED + SELECTING_BUTTONS
     return dcc.Graph(
         id=ids.part(view, "graph", layer),
         figure={
@@ -126,7 +130,7 @@ def _graph(view: str, layer: str) -> Component:
                 "plot_bgcolor": "rgba(0,0,0,0)",
             },
         },
-        config=GRAPH_CONFIG,
+        config={**GRAPH_CONFIG, "modeBarButtonsToRemove": removed},
         responsive=True,
         className=f"ce-graph ce-graph-{view}",
     )
