@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 from functools import lru_cache
-from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from channelexplorer_dash.datasets.thumbnails import LARGEST, SMALLEST, thumbnai
 from channelexplorer_dash.errors import SelectionError, StoreError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.results import Pending
-from channelexplorer_dash.selection import ChannelMark, Summary, View
+from channelexplorer_dash.selection import ChannelMark, View
 from channelexplorer_dash.server.errors import guard
 
 _YEAR = 365 * 24 * 3600
@@ -46,11 +45,7 @@ def blueprint(app: Dash, explorer: Explorer, name: str, prefix: str) -> Blueprin
         return _cached(response, tag)
 
     def overlay(model: str, dataset: str, layer: str, channel: int, image_id: int) -> Response:
-        summary = request.args.get("summary", "l2")
-        if summary not in get_args(Summary):
-            raise SelectionError(f"There is no summary {summary[:40]!r}.")
-        view = View(model=model, dataset=dataset)
-        answer = explorer.overlay(view, ChannelMark(layer, channel), image_id)
+        answer = explorer.overlay(View(model, dataset), ChannelMark(layer, channel), image_id)
         if isinstance(answer, Pending):
             waiting = jsonify(job=answer.job.label, done=answer.job.done, total=answer.job.total)
             waiting.status_code = 202
