@@ -1,0 +1,183 @@
+"""The callbacks of the views, the profile, the inspector, the jobs and the export, on the real demo."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+from dash import Patch, no_update
+from dash.exceptions import PreventUpdate
+
+from channelexplorer_dash import ids
+from channelexplorer_dash.callbacks import Callbacks
+from channelexplorer_dash.callbacks.colours import colouring_of
+from channelexplorer_dash.callbacks.export import to_csv
+from channelexplorer_dash.callbacks.scatterplot import only_recoloured
+from channelexplorer_dash.errors import SelectionError, UnknownNameError
+from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.results import ImageRow
+from channelexplorer_dash.selection import View, encode_indices
+from tests.callbacks.conftest import LAYER, Call, prop
+
+CHANNEL = {"layer": LAYER, "channel": 5}
+
+
+def part(view: str) -> dict[str, Any]:
+    return ids.part(view, "version", LAYER)
+
+
+@pytest.mark.parametrize("colour_by", ["class", "prediction", "correct", "confidence"])
+def test_a_scatterplot_is_drawn_and_recoloured(
+    call: Call, functions: Callbacks, computed: View, colour_by: str
+) -> None:
+    arguments = ("key", colour_by, None, True, "pca", part("scatterplot"), computed.to_json())
+    first = {prop(part("scatterplot"), "data"): "key"}
+    figure, legend, note = call(functions["draw_scatterplot"], *arguments, triggered=first)
+    assert isinstance(figure, go.Figure)
+    assert note == "PCA"
+    assert bool(legend) == (colour_by != "confidence")
+    then = {prop(ids.COLOUR_BY, "value"): colour_by}
+    figure, *_ = call(functions["draw_scatterplot"], *arguments, triggered=then)
+    assert isinstance(figure, Patch)
+
+
+def test_a_marked_channel_colours_the_points(explorer: Explorer, computed: View) -> None:
+    sample = explorer.sample(computed)
+    colouring = colouring_of(explorer, computed, sample, "class", CHANNEL)
+    assert colouring.title == f"channel 5 of {LAYER}"
+    assert colouring.values is not None and len(colouring.values) == len(sample.image_ids)
+
+
+def test_only_colours_are_patched() -> None:
+    assert only_recoloured({"x": ids.COLOUR_BY, "y": ids.PROFILED})
+    assert not only_recoloured({})
+    assert not only_recoloured({"x": ids.PROJECTION})
+    assert not only_recoloured({"x": part("scatterplot"), "y": ids.COLOUR_BY})
+
+
+@pytest.mark.parametrize(("mode", "note"), [("images", "120 images"), ("classes", "10 classes")])
+def test_a_matrix_is_drawn(call: Call, functions: Callbacks, computed: View, mode: str, note: str) -> None:
+    figure, said = call(functions["draw_jaccard"], "key", mode, "class", part("jaccard"), computed.to_json())
+    assert isinstance(figure, go.Figure)
+    assert said == note
+
+
+def test_the_hierarchy_is_drawn(call: Call, functions: Callbacks, computed: View) -> None:
+    figure = call(functions["draw_hierarchy"], "key", "hierarchy", part("jaccard"), computed.to_json())
+    assert figure.layout.meta["view"] == "hierarchy"
+
+
+def test_marked_images_come_first_in_the_heatmap(
+    call: Call, functions: Callbacks, explorer: Explorer, computed: View
+) -> None:
+    images = explorer.sample(computed).image_ids[[3, 50]].tolist()
+    pair = {"layer": LAYER, "first": images[0], "second": images[1]}
+    figure, note, waits = call(
+        functions["draw_heatmap"], "key", 0, "variance", encode_indices(images), pair, part("heatmap"), computed.to_json()
+    )
+    assert figure.layout.meta["image_ids"][:2] == images
+    assert len(figure.layout.meta["shared"]) > 0
+    assert "2 marked first" in note
+    assert waits is True
+
+
+@pytest.mark.parametrize("name", ["draw_scatterplot", "draw_jaccard", "draw_hierarchy", "draw_heatmap"])
+def test_a_view_without_a_version_stays_as_it_is(
+    call: Call, functions: Callbacks, computed: View, name: str
+) -> None:
+    middle = {
+        "draw_scatterplot": ("class", None, None, "pca"),
+        "draw_jaccard": ("auto", "class"),
+        "draw_hierarchy": ("class",),
+        "draw_heatmap": (None, "variance", None, None),
+    }[name]
+    with pytest.raises(PreventUpdate):
+        call(functions[name], None, *middle, part("jaccard"), computed.to_json())
+
+
+def test_a_view_that_was_tampered_with(call: Call, functions: Callbacks) -> None:
+    with pytest.raises(SelectionError, match="Reload"):
+        call(functions["draw_jaccard"], "key", "auto", "class", part("jaccard"), {"model": 3, "per_class": "x"})
+
+
+def test_the_profile_tells_when_it_is_complete(call: Call, functions: Callbacks, computed: View) -> None:
+    trigger = {prop(ids.PROFILE_TICK, "n_intervals"): 1}
+    rows, status, disabled, key, profiled, state = call(
+        functions["show_profile"], 1, "stage", None, computed.to_json(), None, None, triggered=trigger
+    )
+    assert len(rows) >= 4
+    assert "chance 0.10" in str(status)
+    assert (disabled, profiled, state["phase"]) == (True, True, "idle")
+    again = call(functions["show_profile"], 2, "stage", None, computed.to_json(), key, state, triggered=trigger)
+    assert again[0] is no_update
+
+
+def test_the_gallery_shows_label_prediction_and_confidence(
+    call: Call, functions: Callbacks, explorer: Explorer, computed: View
+) -> None:
+    images = explorer.sample(computed).image_ids[:3].tolist()
+    shown = str(call(functions["show_gallery"], encode_indices(images), None, True, computed.to_json()))
+    assert "3 marked" in shown
+    assert f"/channels/media/digits/{images[0]}?size=64" in shown
+    assert "predicted 0" in shown
+    assert "Nothing is marked" in str(call(functions["show_gallery"], "", None, True, computed.to_json()))
+
+
+def test_an_image_that_does_not_exist(call: Call, functions: Callbacks, computed: View) -> None:
+    with pytest.raises(UnknownNameError):
+        call(functions["show_gallery"], encode_indices([10_000_000]), None, True, computed.to_json())
+
+
+def test_the_channel_card(call: Call, functions: Callbacks, computed: View) -> None:
+    card, waits = call(functions["show_channel"], CHANNEL, 0, computed.to_json())
+    assert "Channel 5" in str(card)
+    assert f"/channels/overlay/digits-resnet/digits/{LAYER}/5/" in str(card)
+    assert waits is True
+    card, _ = call(functions["show_channel"], {"layer": LAYER, "channel": 999}, 0, computed.to_json())
+    assert "there is no channel 999" in str(card)
+    assert call(functions["show_channel"], None, 0, computed.to_json()) == ([], True)
+
+
+def test_the_pair_card(call: Call, functions: Callbacks, explorer: Explorer, computed: View) -> None:
+    first, second = explorer.sample(computed).image_ids[[0, 100]].tolist()
+    pair = {"layer": LAYER, "first": first, "second": second}
+    card, _ = call(functions["show_pair"], pair, 0, computed.to_json())
+    assert "Shared channels" in str(card)
+    card, _ = call(functions["show_pair"], {**pair, "second": 10_000_000}, 0, computed.to_json())
+    assert "not among those shown" in str(card)
+
+
+def test_the_sample_is_shown(call: Call, functions: Callbacks, computed: View) -> None:
+    thumbnails, notes = call(functions["show_sample"], computed.to_json(), True)
+    assert 10 <= len(thumbnails) <= 24
+    assert notes == []
+
+
+def test_jobs_are_listed(call: Call, functions: Callbacks, computed: View) -> None:
+    count, listed = call(functions["show_jobs"], 1)
+    assert count == ""
+    assert "Nothing is being computed" in str(listed)
+
+
+def test_the_export_holds_the_marked_images(
+    call: Call, functions: Callbacks, explorer: Explorer, computed: View
+) -> None:
+    images = explorer.sample(computed).image_ids[:2].tolist()
+    sent = call(functions["export_images"], 1, encode_indices(images), computed.to_json())
+    rows = list(csv.DictReader(io.StringIO(sent["content"])))
+    assert [int(row["image_id"]) for row in rows] == images
+    assert rows[0]["prediction_name"] == "0"
+    assert sent["filename"] == "digits-digits-resnet-marked.csv"
+    everything = call(functions["export_images"], 1, "", computed.to_json())
+    assert len(list(csv.DictReader(io.StringIO(everything["content"])))) == 120
+    with pytest.raises(PreventUpdate):
+        call(functions["export_images"], None, "", computed.to_json())
+
+
+def test_an_export_holds_no_formulas() -> None:
+    row = ImageRow(0, 1, "=SUM(A1)", "a,b\n.png", columns={"note": "@x"})
+    (read,) = csv.DictReader(io.StringIO(to_csv([row])))
+    assert (read["label_name"], read["note"], read["source"], read["prediction"]) == ("'=SUM(A1)", "'@x", "a,b\n.png", "")
