@@ -184,7 +184,30 @@
 
   /* Status lines --------------------------------------------------------------------------------------- */
 
+  // How long a line waits for an answer before it asks again: the network may be down for a while.
+  const SILENCE_MILLISECONDS = 15000;
+  const beats = new Map();
+
+  /** Ask for a line's state again some time after its last answer. */
+  function beat(id, milliseconds) {
+    const line = page.idText({ ...id, part: "status" });
+    window.clearTimeout(beats.get(line));
+    const ask = function () {
+      if (!document.getElementById(line)) return;
+      dash_clientside.set_props({ ...id, part: "tick" }, { data: Date.now() });
+      beat(id, SILENCE_MILLISECONDS);
+    };
+    beats.set(line, window.setTimeout(ask, milliseconds));
+  }
+
+  function keepAsking(id, state) {
+    if (!state) beat(id, SILENCE_MILLISECONDS);
+    else if (state.phase === "busy") beat(id, Number(document.querySelector(".ce-app").dataset.poll));
+    else window.clearTimeout(beats.get(page.idText({ ...id, part: "status" })));
+  }
+
   shared.drawStatus = function (state) {
+    keepAsking(dash_clientside.callback_context.outputs_list[0].id, state);
     if (!state) return Array(6).fill(keep());
     const done = state.total ? Math.round((100 * state.done) / state.total) : 0;
     const counted = state.total ? " " + state.done.toLocaleString("en") + " of " + state.total.toLocaleString("en") : "";

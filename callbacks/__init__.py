@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dash import Dash
+
 from channelexplorer_dash.callbacks import (
     dataset_view,
     export,
@@ -18,8 +20,6 @@ from channelexplorer_dash.callbacks import (
     panels,
     scatterplot,
 )
-from dash import Dash
-
 from channelexplorer_dash.explorer import Explorer
 
 Callbacks = dict[str, Callable[..., Any]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from channelexplorer_dash.callbacks.browser import script
 from dash import Dash, Input, Output, State
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.dataset_view import notes, preview, sample_preview
 from channelexplorer_dash.layouts.urls import Urls

@@ -21,7 +21,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     @app.callback(
         Output(ids.part("heatmap", "graph", MATCH), "figure"),
         Output(ids.part("heatmap", "note", MATCH), "children"),
-        Output(ids.part("heatmap", "tick", MATCH), "disabled"),
+        Output(ids.part("heatmap", "tick", MATCH), "max_intervals"),
         Input(ids.part("heatmap", "version", MATCH), "data"),
         Input(ids.part("heatmap", "tick", MATCH), "n_intervals"),
         Input(ids.SORTING, "value"),
@@ -33,20 +33,20 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     )
     def draw_heatmap(
         version: str | None,
-        _ticks: Any,
+        ticks: int | None,
         sorting: Any,
         images: Any,
         pair: Any,
         part: Mapping[str, Any],
         view: Any,
-    ) -> tuple[Any, Any, bool]:
+    ) -> tuple[Any, Any, int]:
         if not version:
             raise PreventUpdate
         marks = Marks.from_json({"images": images, "pair": pair})
         answer = explorer.heatmap(View.from_json(view), str(part["panel"]), sorting, marks)
         if isinstance(answer, Pending):
-            return no_update, f"{answer.job.label} …", False
-        return heatmap_figure(answer.value), extent(answer.value), True
+            return no_update, f"{answer.job.label} …", (ticks or 0) + 1
+        return heatmap_figure(answer.value), extent(answer.value), ticks or 0
 
     return {"draw_heatmap": draw_heatmap}
 

@@ -44,44 +44,44 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
 
     @app.callback(
         Output(ids.CHANNEL_CARD, "children"),
-        Output(ids.CHANNEL_TICK, "disabled"),
+        Output(ids.CHANNEL_TICK, "max_intervals"),
         Input(ids.MARKED_CHANNEL, "data"),
         Input(ids.CHANNEL_TICK, "n_intervals"),
         State(ids.VIEW, "data"),
     )
-    def show_channel(channel: Any, _ticks: Any, view: Any) -> tuple[Any, bool]:
+    def show_channel(channel: Any, ticks: int | None, view: Any) -> tuple[Any, int]:
         current, mark = View.from_json(view), Marks.from_json({"channel": channel}).channel
         if mark is None:
-            return [], True
+            return [], ticks or 0
         title = f"Channel {mark.channel} of {mark.layer}"
         try:
             answer = explorer.channel(current, mark)
         except ChannelExplorerError as error:
-            return failed_card(title, str(error)), True
+            return failed_card(title, str(error)), ticks or 0
         if isinstance(answer, Pending):
-            return pending_card(title, answer.job.label), False
+            return pending_card(title, answer.job.label), (ticks or 0) + 1
         rows = explorer.images(current, answer.value.top.tolist())
-        return channel_card(current, answer.value, channel_figure(answer.value), rows, urls), True
+        return channel_card(current, answer.value, channel_figure(answer.value), rows, urls), ticks or 0
 
     @app.callback(
         Output(ids.PAIR_CARD, "children"),
-        Output(ids.PAIR_TICK, "disabled"),
+        Output(ids.PAIR_TICK, "max_intervals"),
         Input(ids.MARKED_PAIR, "data"),
         Input(ids.PAIR_TICK, "n_intervals"),
         State(ids.VIEW, "data"),
     )
-    def show_pair(pair: Any, _ticks: Any, view: Any) -> tuple[Any, bool]:
+    def show_pair(pair: Any, ticks: int | None, view: Any) -> tuple[Any, int]:
         current, mark = View.from_json(view), Marks.from_json({"pair": pair}).pair
         if mark is None:
-            return [], True
+            return [], ticks or 0
         try:
             answer = explorer.pair(current, mark)
         except ChannelExplorerError as error:
-            return failed_card("Pair", str(error)), True
+            return failed_card("Pair", str(error)), ticks or 0
         if isinstance(answer, Pending):
-            return pending_card("Pair", answer.job.label), False
+            return pending_card("Pair", answer.job.label), (ticks or 0) + 1
         return pair_card(
             current, answer.value, explorer.images(current, (mark.first, mark.second)), urls
-        ), True
+        ), ticks or 0
 
     return {"show_gallery": show_gallery, "show_channel": show_channel, "show_pair": show_pair}

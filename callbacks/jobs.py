@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from channelexplorer_dash.callbacks.browser import script
 from dash import ALL, MATCH, Dash, Input, Output, State
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.jobs import jobs_list
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from channelexplorer_dash.callbacks import control as lines
-from channelexplorer_dash.callbacks.browser import script
 from dash import ALL, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.callbacks import control as lines
+from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.layers_view import PROFILE_LINE, profile_rows, profile_status
@@ -26,11 +26,10 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     @app.callback(
         Output(ids.PROFILE, "children"),
         Output(ids.PROFILE_STATUS, "children"),
-        Output(ids.PROFILE_TICK, "disabled"),
         Output(ids.DESCRIBED, "data"),
         Output(ids.PROFILED, "data"),
         Output(STATE, "data"),
-        Input(ids.PROFILE_TICK, "n_intervals"),
+        Input(ids.part("profile", "tick", PROFILE_LINE), "data"),
         Input(ids.GRANULARITY, "value"),
         Input(ids.JOB_CONTROL, "data"),
         State(ids.VIEW, "data"),
@@ -40,23 +39,23 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     def show_profile(
         _ticks: Any, granularity: Any, control: Any, view: Any, described: str | None, state: Any
     ) -> tuple[Any, ...]:
-        unchanged = (no_update,) * 2
+        unchanged = (no_update,) * 4
         if ctx.triggered_id == ids.JOB_CONTROL:
             action = lines.asked_action(control, state)
             if action == "leave":
                 raise PreventUpdate
             if action == "cancel":
-                return *unchanged, True, no_update, no_update, lines.cancel(explorer, state)
+                return *unchanged, lines.cancel(explorer, state)
             lines.forgive(explorer, state)
         try:
             answer = explorer.profile(View.from_json(view), granularity)
         except ChannelExplorerError as error:
-            return *unchanged, True, no_update, no_update, lines.failed(error)
+            return *unchanged, lines.failed(error)
         if isinstance(answer, Pending):
-            return *unchanged, False, no_update, no_update, lines.working(answer.job)
+            return *unchanged, lines.working(answer.job)
         profile, done = answer.value, answer.value.job is None
         rows = no_update if answer.key == described else profile_rows(profile)
-        return rows, profile_status(profile), done, answer.key, done or no_update, lines.working(profile.job)
+        return rows, profile_status(profile), answer.key, done or no_update, lines.working(profile.job)
 
     app.clientside_callback(
         script("drawLayers"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from channelexplorer_dash.callbacks.browser import script
 from dash import Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.errors import ChannelExplorerError, SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.controls import LOOKS

@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from channelexplorer_dash.callbacks import control as lines
-from channelexplorer_dash.callbacks.browser import script
 from dash import ALL, MATCH, Dash, Input, Output, Patch, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.callbacks import control as lines
+from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.errors import ChannelExplorerError, EngineError, SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.panel import VIEWS, empty_panels, panel
@@ -80,8 +80,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     @app.callback(
         Output(ids.part("panel", "state", MATCH), "data"),
         *[Output(ids.part(name, "version", MATCH), "data") for name in VIEWS],
-        Output(ids.part("panel", "tick", MATCH), "disabled"),
-        Input(ids.part("panel", "tick", MATCH), "n_intervals"),
+        Input(ids.part("panel", "tick", MATCH), "data"),
         Input(ids.JOB_CONTROL, "data"),
         Input(ids.PROJECTION, "value"),
         State(ids.part("panel", "tick", MATCH), "id"),
@@ -99,13 +98,13 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             if action == "leave":
                 raise PreventUpdate
             if action == "cancel":
-                return lines.cancel(explorer, state), *unchanged, True
+                return lines.cancel(explorer, state), *unchanged
             lines.forgive(explorer, state)
         try:
             status = explorer.status(View.from_json(view), str(tick["panel"]), projection)
         except ChannelExplorerError as error:
-            return lines.failed(error), *unchanged, True
-        return lines.working(status.job), *changed_versions(status, shown), status.job is None
+            return lines.failed(error), *unchanged
+        return lines.working(status.job), *changed_versions(status, shown)
 
     for name in VIEWS:
         app.clientside_callback(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from channelexplorer_dash.callbacks.colours import colouring_of
 from dash import MATCH, Dash, Input, Output, Patch, State, ctx
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.callbacks.colours import colouring_of
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.scatterplot import METHODS, marker_patch, scatter_figure
 from channelexplorer_dash.layouts.legend import legend

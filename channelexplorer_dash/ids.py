@@ -67,7 +67,6 @@ DATASET_NOTES = "ce-dataset-notes"
 GRANULARITY = "ce-granularity"
 LAYER_FILTER = "ce-layer-filter"
 PROFILE = "ce-profile"
-PROFILE_TICK = "ce-profile-tick"
 PROFILE_STATUS = "ce-profile-status"
 PROFILED = "ce-profiled"
 

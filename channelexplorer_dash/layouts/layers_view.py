@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
@@ -18,7 +18,7 @@ PROFILE_LINE = "all"
 GRANULARITIES = (("stage", "Stages"), ("block", "Blocks"), ("leaf", "Leaves"))
 
 
-def layers_view(granularity: Granularity, poll_milliseconds: int) -> Component:
+def layers_view(granularity: Granularity) -> Component:
     """Return the empty Layers view; :func:`profile_rows` fills it as soon as the model is described."""
     return html.Section(
         [
@@ -39,7 +39,6 @@ def layers_view(granularity: Granularity, poll_milliseconds: int) -> Component:
             html.Div(id=ids.PROFILE_STATUS, className="ce-profile-status"),
             status_line("profile", PROFILE_LINE, "Computing the depth profile"),
             html.Div(waiting("Reading the model …"), id=ids.PROFILE, className="ce-profile"),
-            dcc.Interval(id=ids.PROFILE_TICK, interval=poll_milliseconds),
         ],
         className="ce-section ce-layers",
         **{"aria-label": "Layers"},

@@ -44,7 +44,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                     html.Div(
                         [
                             dataset_view(view, dataset, sample, spec.licence),
-                            layers_view(selection.granularity, poll),
+                            layers_view(selection.granularity),
                         ],
                         className="ce-left",
                     ),
@@ -65,7 +65,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
             ),
         ],
         className="ce-app",
-        **_for_the_script(selection, urls),
+        **_for_the_script(selection, urls, poll),
     )
 
 
@@ -81,7 +81,7 @@ def error_page(message: str, urls: Urls) -> Component:
     )
 
 
-def _for_the_script(selection: Selection, urls: Urls) -> dict[str, str]:
+def _for_the_script(selection: Selection, urls: Urls, poll: int) -> dict[str, str]:
     """Return what the page's script needs to write the address, and to show thumbnails."""
     view = selection.view
     plain = Selection(view)
@@ -89,6 +89,7 @@ def _for_the_script(selection: Selection, urls: Urls) -> dict[str, str]:
         "data-media": urls.media(view.dataset),
         "data-query": plain.to_query(),
         "data-looks": json.dumps([[name, getattr(plain, name)] for name in LOOKS]),
+        "data-poll": str(poll),
         "data-query-limit": str(MAX_QUERY_CHARACTERS),
     }
 

@@ -33,7 +33,6 @@ def panel(layer: Layer, poll_milliseconds: int) -> Component:
             _head(layer),
             status_line("panel", layer.name, f"Computing layer {layer.name}"),
             html.Div([_view(view, layer.name, poll_milliseconds) for view in VIEWS], className="ce-views"),
-            dcc.Interval(id=ids.part("panel", "tick", layer.name), interval=poll_milliseconds),
             *[dcc.Store(id=ids.part(view, "version", layer.name)) for view in VIEWS],
         ],
         id=ids.part("panel", "root", layer.name),
@@ -80,7 +79,7 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
     if view == "heatmap":
         # Some sortings are computed on demand; the view asks again until they are there.
         extra.append(
-            dcc.Interval(id=ids.part(view, "tick", layer), interval=poll_milliseconds, disabled=True)
+            dcc.Interval(id=ids.part(view, "tick", layer), interval=poll_milliseconds, max_intervals=0)
         )
     if view == "jaccard":
         body.append(_graph("hierarchy", layer))

@@ -11,13 +11,16 @@ from channelexplorer_dash import ids
 def status_line(view: str, panel: str, label: str) -> Component:
     """Return a line that shows progress, cancellation and errors of what ``label`` names.
 
-    The server fills the line's ``state``, and the page's script draws it. The buttons are always there
+    The server fills the line's ``state``. The page's script draws it and asks again, by a ``tick``, some
+    time after each answer: Dash drops the answer of a request that is repeated before it came, so that a
+    clock that is faster than a busy server would never see one. The buttons are always there
     (the stylesheet shows those that the phase needs): buttons that came and went with each poll would
     call their own callback whenever they came.
     """
     return html.Div(
         [
             dcc.Store(id=ids.part(view, "state", panel)),
+            dcc.Store(id=ids.part(view, "tick", panel)),
             html.Span(className="ce-spinner"),
             html.Span("Waiting …", id=ids.part(view, "label", panel), className="ce-status-label"),
             html.Div(

@@ -79,5 +79,9 @@ def call() -> Call:
 
 def prop(component: dict[str, Any] | str, name: str) -> str:
     """Return what Dash calls a property of a component in ``triggered``."""
-    text = component if isinstance(component, str) else json.dumps(component, sort_keys=True, separators=(",", ":"))
+    text = (
+        component
+        if isinstance(component, str)
+        else json.dumps(component, sort_keys=True, separators=(",", ":"))
+    )
     return f"{text}.{name}"

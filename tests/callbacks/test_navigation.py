@@ -76,7 +76,9 @@ def test_no_class_is_said_to_the_person(call: Call, functions: Callbacks, view: 
         navigated(call, functions, view, draw={"classes": [], "per_class": 5, "seed": 7})
 
 
-@pytest.mark.parametrize("draw", [{"classes": ["x"], "per_class": 1, "seed": 0}, {"classes": 3, "per_class": 1, "seed": 0}])
+@pytest.mark.parametrize(
+    "draw", [{"classes": ["x"], "per_class": 1, "seed": 0}, {"classes": 3, "per_class": 1, "seed": 0}]
+)
 def test_a_draw_that_cannot_be_read(draw: dict[str, Any]) -> None:
     with pytest.raises(SelectionError):
         draw_changes(draw, 10)
@@ -105,7 +107,9 @@ def test_the_page_of_a_link(call: Call, functions: Callbacks, computed: View) ->
         ({"search": 3}, "address"),
     ],
 )
-def test_a_link_that_cannot_be_shown_says_why(call: Call, functions: Callbacks, route: Any, said: str) -> None:
+def test_a_link_that_cannot_be_shown_says_why(
+    call: Call, functions: Callbacks, route: Any, said: str
+) -> None:
     built = str(call(functions["show_page"], route))
     assert "ce-error-page" in built
     assert said in built

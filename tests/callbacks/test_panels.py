@@ -17,19 +17,32 @@ from channelexplorer_dash.selection import View
 from tests.callbacks.conftest import LAYER, Call, prop
 
 
-def changed(call: Call, functions: Callbacks, view: View, part: dict[str, Any], opened: list[str], value: Any = 1) -> Any:
+def changed(
+    call: Call, functions: Callbacks, view: View, part: dict[str, Any], opened: list[str], value: Any = 1
+) -> Any:
     return call(
-        functions["open_and_close"], [], [], "key", opened, None, view.to_json(), triggered={prop(part, "n_clicks"): value}
+        functions["open_and_close"],
+        [],
+        [],
+        "key",
+        opened,
+        None,
+        view.to_json(),
+        triggered={prop(part, "n_clicks"): value},
     )
 
 
-def test_the_first_panel_takes_the_place_of_the_hint(call: Call, functions: Callbacks, computed: View) -> None:
+def test_the_first_panel_takes_the_place_of_the_hint(
+    call: Call, functions: Callbacks, computed: View
+) -> None:
     children, layers = changed(call, functions, computed, ids.part("layers", "row", LAYER), [])
     assert layers == [LAYER]
     assert [panel.key for panel in children] == [LAYER]
 
 
-def test_further_panels_are_added_and_removed_by_patches(call: Call, functions: Callbacks, computed: View) -> None:
+def test_further_panels_are_added_and_removed_by_patches(
+    call: Call, functions: Callbacks, computed: View
+) -> None:
     children, layers = changed(call, functions, computed, ids.part("layers", "row", LAYER), ["layer1.0"])
     assert isinstance(children, Patch)
     assert layers == ["layer1.0", LAYER]
@@ -47,7 +60,10 @@ def test_rows_that_only_appeared_open_nothing(call: Call, functions: Callbacks, 
 
 
 def test_an_open_layer_is_not_opened_twice(call: Call, functions: Callbacks, computed: View) -> None:
-    assert changed(call, functions, computed, ids.part("layers", "row", LAYER), [LAYER]) == (no_update, no_update)
+    assert changed(call, functions, computed, ids.part("layers", "row", LAYER), [LAYER]) == (
+        no_update,
+        no_update,
+    )
 
 
 def test_the_fifth_panel_is_refused(call: Call, functions: Callbacks, computed: View) -> None:
@@ -82,40 +98,53 @@ def test_a_link_with_an_unknown_layer_says_so(call: Call, functions: Callbacks, 
 
 
 def polled(
-    call: Call, functions: Callbacks, view: View, *, control: Any = None, state: Any = None, shown: Any = (None,) * 3
+    call: Call,
+    functions: Callbacks,
+    view: View,
+    *,
+    control: Any = None,
+    state: Any = None,
+    shown: Any = (None,) * 3,
 ) -> Any:
     part = ids.part("panel", "tick", LAYER)
-    trigger = prop(ids.JOB_CONTROL, "data") if control else prop(part, "n_intervals")
+    trigger = prop(ids.JOB_CONTROL, "data") if control else prop(part, "data")
     return call(
-        functions["poll"], 1, control, "pca", part, state, *shown, view.to_json(), triggered={trigger: control or 1}
+        functions["poll"],
+        1,
+        control,
+        "pca",
+        part,
+        state,
+        *shown,
+        view.to_json(),
+        triggered={trigger: control or 1},
     )
 
 
 def test_a_ready_panel_stops_polling(call: Call, functions: Callbacks, computed: View) -> None:
-    state, *versions, disabled = polled(call, functions, computed)
+    state, *versions = polled(call, functions, computed)
     assert state == {"phase": "idle", "key": None}
     assert all(isinstance(version, str) for version in versions)
-    assert disabled is True
-    _, *again, _ = polled(call, functions, computed, shown=versions)
+    _, *again = polled(call, functions, computed, shown=versions)
     assert again == [no_update] * len(VIEWS)
 
 
 def test_a_failure_is_shown_and_stops_polling(call: Call, functions: Callbacks, computed: View) -> None:
     part = ids.part("panel", "tick", "nothing")
-    trigger = {prop(part, "n_intervals"): 1}
-    state, *_, disabled = call(
+    trigger = {prop(part, "data"): 1}
+    state, *_ = call(
         functions["poll"], 1, None, "pca", part, None, None, None, None, computed.to_json(), triggered=trigger
     )
     assert state["phase"] == "failed"
     assert "no layer" in state["label"]
-    assert disabled is True
 
 
-def test_cancelling_reaches_the_lines_that_wait_for_the_job(call: Call, functions: Callbacks, computed: View) -> None:
+def test_cancelling_reaches_the_lines_that_wait_for_the_job(
+    call: Call, functions: Callbacks, computed: View
+) -> None:
     state = {"phase": "busy", "key": "k" * 32}
-    found, *_, disabled = polled(call, functions, computed, control={"action": "cancel", "key": "k" * 32}, state=state)
+    found, *_ = polled(call, functions, computed, control={"action": "cancel", "key": "k" * 32}, state=state)
     assert found == {"phase": "cancelled", "key": "k" * 32}
-    assert disabled is True
     with pytest.raises(PreventUpdate):
         polled(call, functions, computed, control={"action": "cancel", "key": "other"}, state=state)
 
@@ -143,7 +172,13 @@ def test_what_a_click_means_for_a_line(control: Any, state: Any, action: str) ->
 
 
 def test_states_of_a_line(explorer: Explorer) -> None:
-    assert working(Job("k", "Running", 3, 9)) == {"phase": "busy", "key": "k", "label": "Running", "done": 3, "total": 9}
+    assert working(Job("k", "Running", 3, 9)) == {
+        "phase": "busy",
+        "key": "k",
+        "label": "Running",
+        "done": 3,
+        "total": 9,
+    }
     assert failed(JobFailedError("broken", "k")) == {"phase": "failed", "label": "broken", "key": "k"}
     assert failed(EngineError("gone")) == {"phase": "failed", "label": "gone", "key": None}
     forgive(explorer, failed(JobFailedError("broken", "k")))

@@ -31,7 +31,12 @@ WILDCARDS = (["ALL"], ["MATCH"])
 def known(explorer: Explorer, computed: View) -> list[Any]:
     urls = Urls("/channels/")
     built = page(explorer, Selection(computed, (LAYER,)), urls)
-    return [one.id for tree in (shell(), built) for one in components(tree) if getattr(one, "id", None) is not None]
+    return [
+        one.id
+        for tree in (shell(), built)
+        for one in components(tree)
+        if getattr(one, "id", None) is not None
+    ]
 
 
 def components(tree: Any) -> Iterator[Component]:
