@@ -31,7 +31,7 @@ def make_settings(store: Path, **flags: object) -> Settings:
 
 
 def engine_processes(store: Path) -> list[psutil.Process]:
-    """The engine's own process trees of one store."""
+    """Return the engine processes of one store."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []
@@ -51,7 +51,7 @@ def explorer(tmp_path: Path) -> Iterator[Explorer]:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Published summaries of a run that nothing happened to, by key."""
+    """Return the published summaries of a run that nothing happened to, by key."""
     store = tmp_path_factory.mktemp("undisturbed") / "store"
     quiet = Explorer(make_settings(store, engine="inline"))
     settled(lambda: quiet.compute(VIEW, LAYERS, output=True))

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
 
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
@@ -84,7 +83,7 @@ def test_the_class_matrix_is_the_mean_over_pairs(explorer: Explorer, view: View,
             assert found.similarity[a, b] == pytest.approx(np.mean(pairs), rel=1e-5)
 
 
-def test_images_are_grouped_by_class_and_the_pair_agrees_with_its_cell(explorer: Explorer, view: View) -> None:
+def test_images_are_grouped_by_class_and_a_pair_agrees_with_its_cell(explorer: Explorer, view: View) -> None:
     found = settled(lambda: explorer.jaccard(view, LAYER, "images", "hierarchy"))
     assert isinstance(found, ImageJaccard)
     assert (len(found.sample.image_ids), found.of) == (60, 100)
