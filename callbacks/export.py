@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc
+from dash import Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
@@ -44,7 +44,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         current, marked = View.from_json(view), Marks.from_json({"images": images}).images
         rows = explorer.images(current, marked or explorer.sample(current).image_ids.tolist())
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{current.dataset}-{current.model}")
-        return dcc.send_string(to_csv(rows), f"{name}-{'marked' if marked else 'all'}.csv", type="text/csv")
+        filename = f"{name}-{'marked' if marked else 'all'}.csv"
+        return {"content": to_csv(rows), "filename": filename, "type": "text/csv", "base64": False}
 
     return {"export_images": export_images}
 

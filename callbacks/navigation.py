@@ -57,7 +57,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         chosen: Mapping[str, Any],
         applied: int | None,
         draw: Mapping[str, Any],
-        looks: Mapping[str, str],
+        looks: Mapping[str, Any],
         view: Any,
         layers: Sequence[str],
     ) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.icons import icon
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.selection import Selection
@@ -137,7 +137,7 @@ def toolbar(selection: Selection) -> Component:
         ],
         className="ce-toolbar",
         role="toolbar",
-        **{"aria-label": "How the panels are drawn"},
+        **aria(label="How the panels are drawn"),
     )
 
 
@@ -173,7 +173,7 @@ def segmented(component_id: str, label: str, choices: Iterable[Choice], value: s
         ],
         className="ce-field",
         role="group",
-        **{"aria-label": label},
+        **aria(label=label),
     )
 
 
@@ -184,14 +184,14 @@ def _with(choices: Iterable[Choice], value: float) -> list[Choice]:
     return sorted(known.items(), key=lambda choice: float(choice[0]))
 
 
-def _action(component_id: str, name: str, title: str, **properties: Any) -> Component:
+def _action(component_id: str, name: str, title: str) -> Component:
     return html.Button(
         icon(name),
         id=component_id,
         className="ce-action",
         title=title,
         type="button",
-        **{"aria-label": title, **properties},
+        **aria(label=title),
     )
 
 
@@ -204,7 +204,7 @@ def _jobs() -> Component:
                 className="ce-action ce-jobs-button",
                 title="What is being computed",
                 type="button",
-                **{"aria-label": "What is being computed"},
+                **aria(label="What is being computed"),
             ),
             dbc.Popover(
                 html.Div(id=ids.JOBS_LIST, className="ce-jobs-list"),

@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from channelexplorer_dash import ids
 from channelexplorer_dash.datasets.base import Dataset
 from channelexplorer_dash.figures.theme import class_colours
+from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.inspector import thumbnail_button
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import ImageRow, Sample
@@ -65,7 +66,7 @@ def dataset_view(view: View, dataset: Dataset, sample: Sample, licence: str) -> 
             html.Div(id=ids.DATASET_NOTES),
         ],
         className="ce-section ce-dataset",
-        **{"aria-label": "Dataset View"},
+        **aria(label="Dataset View"),
     )
 
 
@@ -122,13 +123,14 @@ def _options(dataset: Dataset) -> list[dict[str, object]]:
 
 
 def _filter(classes: int) -> Component:
-    return dbc.Input(
+    box: Component = dbc.Input(
         id=ids.CLASS_FILTER,
         type="search",
         placeholder=f"Find one of {classes:,} classes",
         size="sm",
         className="ce-input" if classes >= FILTER_FROM_CLASSES else "d-none",
     )
+    return box
 
 
 def _number(

@@ -8,6 +8,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.icons import icon
 from channelexplorer_dash.layouts.status import waiting
 from channelexplorer_dash.layouts.text import percent
@@ -30,7 +31,7 @@ def inspector(poll_milliseconds: int) -> Component:
         ],
         id=ids.INSPECTOR,
         className="ce-inspector",
-        **{"aria-label": "Inspector"},
+        **aria(label="Inspector"),
     )
 
 
@@ -95,7 +96,7 @@ def thumbnail_button(
         className="ce-image" + (" is-wrong" if wrong else ""),
         title=said,
         type="button",
-        **{"aria-label": f"{said}. Marks this image."},
+        **aria(label=f"{said}. Marks this image."),
     )
 
 
@@ -127,7 +128,7 @@ def channel_card(
             ),
         ],
         className="ce-card",
-        **{"aria-label": f"Channel {detail.channel} of {detail.layer.name}"},
+        **aria(label=f"Channel {detail.channel} of {detail.layer.name}"),
     )
 
 
@@ -157,7 +158,7 @@ def pair_card(view: View, detail: PairDetail, rows: Sequence[ImageRow], urls: Ur
             _channels(layer, "second", "Only in the second", detail.only_second.tolist()),
         ],
         className="ce-card",
-        **{"aria-label": f"Pair of images in {layer}"},
+        **aria(label=f"Pair of images in {layer}"),
     )
 
 
@@ -180,7 +181,7 @@ def failed_card(title: str, message: str) -> Component:
 
 
 def _caption(row: ImageRow, wrong: bool) -> list[Component]:
-    lines = [html.Span(row.label_name, className="ce-image-label")]
+    lines: list[Component] = [html.Span(row.label_name, className="ce-image-label")]
     if row.prediction_name is not None:
         sure = f" {percent(row.confidence)}" if row.confidence is not None else ""
         mark = "✗ " if wrong else "✓ " if row.correct else ""
@@ -201,27 +202,27 @@ def _overlaid(view: View, mark: ChannelMark, row: ImageRow, urls: Urls) -> Compo
         className="ce-image",
         title=said,
         type="button",
-        **{"aria-label": f"{said}. Marks this image."},
+        **aria(label=f"{said}. Marks this image."),
     )
 
 
 def _channels(layer: str, group: str, title: str, channels: Sequence[int]) -> Component:
-    more = [html.Span(f"and {len(channels) - CHIPS_SHOWN:,} more", className="ce-count")]
+    more: list[Component] = [html.Span(f"and {len(channels) - CHIPS_SHOWN:,} more", className="ce-count")]
+    chips: list[Component] = [
+        html.Button(
+            str(channel),
+            id=ids.part("channel", group, f"{layer}:{channel}"),
+            className=f"ce-chip is-{group}",
+            type="button",
+            **aria(label=f"Look at channel {channel}"),
+        )
+        for channel in channels[:CHIPS_SHOWN]
+    ]
     return html.Div(
         [
             html.P([title, html.Span(f"{len(channels):,}", className="ce-count")], className="ce-label"),
             html.Div(
-                [
-                    html.Button(
-                        str(channel),
-                        id=ids.part("channel", group, f"{layer}:{channel}"),
-                        className=f"ce-chip is-{group}",
-                        type="button",
-                        **{"aria-label": f"Look at channel {channel}"},
-                    )
-                    for channel in channels[:CHIPS_SHOWN]
-                ]
-                + (more if len(channels) > CHIPS_SHOWN else []),
+                chips + more if len(channels) > CHIPS_SHOWN else chips,
                 className="ce-chips",
             ),
         ],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dash import html
 from dash.development.base_component import Component
 
+from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.results import Job
 
 
@@ -27,11 +28,6 @@ def _share(job: Job) -> list[Component]:
             html.Div(className="ce-progress-fill", style={"width": f"{done:.0f}%"}),
             className="ce-progress",
             role="progressbar",
-            **{
-                "aria-label": job.label,
-                "aria-valuemin": "0",
-                "aria-valuemax": "100",
-                "aria-valuenow": f"{done:.0f}",
-            },
+            **aria(label=job.label, valuemin="0", valuemax="100", valuenow=f"{done:.0f}"),
         ),
     ]

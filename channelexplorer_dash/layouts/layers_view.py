@@ -7,6 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.controls import segmented
 from channelexplorer_dash.layouts.status import status_line, waiting
 from channelexplorer_dash.layouts.text import shape_text
@@ -41,7 +42,7 @@ def layers_view(granularity: Granularity) -> Component:
             html.Div(waiting("Reading the model …"), id=ids.PROFILE, className="ce-profile"),
         ],
         className="ce-section ce-layers",
-        **{"aria-label": "Layers"},
+        **aria(label="Layers"),
     )
 
 
@@ -82,5 +83,5 @@ def _row(row: LayerFigure, chance: float) -> Component:
         className="ce-layer",
         title=f"{facts}\n{said}{warned}",
         type="button",
-        **{"aria-pressed": "false", "aria-label": f"{facts}; {said}{warned}. Opens a panel."},
+        **aria(pressed="false", label=f"{facts}; {said}{warned}. Opens a panel."),
     )

@@ -13,12 +13,13 @@ ENTRIES_SHOWN = 30
 def legend(colouring: Colouring) -> list[Component]:
     """Return one entry per category that occurs; numbers have a colour bar in the figure instead."""
     entries = colouring.legend
-    more = [html.Span(f"+ {len(entries) - ENTRIES_SHOWN:,}", className="ce-count")]
-    return [
+    more: list[Component] = [html.Span(f"+ {len(entries) - ENTRIES_SHOWN:,}", className="ce-count")]
+    shown: list[Component] = [
         html.Span(
             [html.Span(className="ce-swatch", style={"backgroundColor": entry.colour}), entry.name],
             className="ce-legend-entry",
             title=f"{entry.name}: {entry.count:,} images",
         )
         for entry in entries[:ENTRIES_SHOWN]
-    ] + (more if len(entries) > ENTRIES_SHOWN else [])
+    ]
+    return shown + more if len(entries) > ENTRIES_SHOWN else shown

@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 from channelexplorer_dash import ids
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.layouts.attributes import data
 from channelexplorer_dash.layouts.controls import LOOKS, header, toolbar
 from channelexplorer_dash.layouts.dataset_view import dataset_view
 from channelexplorer_dash.layouts.inspector import inspector
@@ -81,17 +82,17 @@ def error_page(message: str, urls: Urls) -> Component:
     )
 
 
-def _for_the_script(selection: Selection, urls: Urls, poll: int) -> dict[str, str]:
+def _for_the_script(selection: Selection, urls: Urls, poll: int) -> dict[str, Any]:
     """Return what the page's script needs to write the address, and to show thumbnails."""
     view = selection.view
     plain = Selection(view)
-    return {
-        "data-media": urls.media(view.dataset),
-        "data-query": plain.to_query(),
-        "data-looks": json.dumps([[name, getattr(plain, name)] for name in LOOKS]),
-        "data-poll": str(poll),
-        "data-query-limit": str(MAX_QUERY_CHARACTERS),
-    }
+    return data(
+        media=urls.media(view.dataset),
+        query=plain.to_query(),
+        looks=json.dumps([[name, getattr(plain, name)] for name in LOOKS]),
+        poll=str(poll),
+        query_limit=str(MAX_QUERY_CHARACTERS),
+    )
 
 
 def _columns(dataset: Dataset) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.guide import VIEW_HELP, view_help
 from channelexplorer_dash.layouts.icons import icon
 from channelexplorer_dash.layouts.status import status_line
@@ -15,7 +18,7 @@ from channelexplorer_dash.models.description import Layer
 
 VIEWS = ("scatterplot", "jaccard", "heatmap")
 TITLES = {"scatterplot": "Scatterplot", "jaccard": "Jaccard Similarity", "heatmap": "Heatmap"}
-GRAPH_CONFIG = {
+GRAPH_CONFIG: dict[str, Any] = {
     "displaylogo": False,
     # Nothing is ever sent to anybody's cloud.
     "showSendToCloud": False,
@@ -38,7 +41,7 @@ def panel(layer: Layer, poll_milliseconds: int) -> Component:
         id=ids.part("panel", "root", layer.name),
         key=layer.name,
         className="ce-panel",
-        **{"aria-label": f"Layer {layer.name}"},
+        **aria(label=f"Layer {layer.name}"),
     )
 
 
@@ -63,7 +66,7 @@ def _head(layer: Layer) -> Component:
                 className="ce-action ce-close",
                 type="button",
                 title="Close this panel",
-                **{"aria-label": f"Close the panel of {layer.name}"},
+                **aria(label=f"Close the panel of {layer.name}"),
             ),
         ],
         className="ce-panel-head",
@@ -95,7 +98,7 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
                         className="ce-help",
                         type="button",
                         title="What this view shows",
-                        **{"aria-label": f"Help on the {VIEW_HELP[view].title}"},
+                        **aria(label=f"Help on the {VIEW_HELP[view].title}"),
                     ),
                     dbc.Popover(
                         html.Div(view_help(view), className="ce-help-text"),
@@ -112,12 +115,13 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
         ],
         id=ids.part(view, "card", layer),
         className="ce-view is-waiting",
-        **{"aria-label": f"{VIEW_HELP[view].title} of {layer}"},
+        **aria(label=f"{VIEW_HELP[view].title} of {layer}"),
     )
 
 
 def _graph(view: str, layer: str) -> Component:
     removed = BUTTONS_REMOVED if view == "scatterplot" else BUTTONS_REMOVED + SELECTING_BUTTONS
+    config: Any = {**GRAPH_CONFIG, "modeBarButtonsToRemove": removed}
     return dcc.Graph(
         id=ids.part(view, "graph", layer),
         figure={
@@ -129,7 +133,7 @@ def _graph(view: str, layer: str) -> Component:
                 "plot_bgcolor": "rgba(0,0,0,0)",
             },
         },
-        config={**GRAPH_CONFIG, "modeBarButtonsToRemove": removed},
+        config=config,
         responsive=True,
         className=f"ce-graph ce-graph-{view}",
     )

@@ -9,6 +9,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.layouts.attributes import aria, data
 from channelexplorer_dash.layouts.guide import guide
 
 SCRIPT_IDS = {
@@ -42,7 +43,7 @@ def shell() -> Component:
             dcc.Store(id=ids.MARKS_DRAWN),
             dcc.Download(id=ids.DOWNLOAD),
             html.Div(_loading(), id=ids.PAGE, className="ce-page"),
-            html.Div(id=ids.NOTICE, className="ce-notices", role="status", **{"aria-live": "polite"}),
+            html.Div(id=ids.NOTICE, className="ce-notices", role="status", **aria(live="polite")),
             dbc.Offcanvas(
                 guide(),
                 id=ids.HELP_PANEL,
@@ -54,7 +55,7 @@ def shell() -> Component:
         ],
         className="ce-shell",
         # The script finds these parts by the ids that Python knows them by.
-        **{"data-ids": json.dumps(SCRIPT_IDS)},
+        **data(ids=json.dumps(SCRIPT_IDS)),
     )
 
 

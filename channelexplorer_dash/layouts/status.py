@@ -6,6 +6,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.layouts.attributes import aria
 
 
 def status_line(view: str, panel: str, label: str) -> Component:
@@ -28,7 +29,7 @@ def status_line(view: str, panel: str, label: str) -> Component:
                 id=ids.part(view, "progress", panel),
                 className="ce-progress",
                 role="progressbar",
-                **{"aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0"},
+                **aria(label=label, valuemin="0", valuemax="100", valuenow="0"),
             ),
             html.Button(
                 "Cancel", id=ids.part(view, "cancel", panel), className="ce-button ce-cancel", type="button"

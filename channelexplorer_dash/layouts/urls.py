@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from channelexplorer_dash.selection import ChannelMark, View
 
@@ -41,4 +41,4 @@ class Urls:
         """Return the address of a channel's activation laid over one image."""
         parts = (view.model, view.dataset, mark.layer, str(mark.channel), str(image_id))
         path = "/".join(quote(part, safe="") for part in parts)
-        return f"{self.prefix}overlay/{path}?{urlencode({'size': 96})}"
+        return f"{self.prefix}overlay/{path}"
