@@ -40,7 +40,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         _ticks: Any, granularity: Any, control: Any, view: Any, described: str | None, state: Any
     ) -> tuple[Any, ...]:
         unchanged = (no_update,) * 4
-        if ctx.triggered_id == ids.JOB_CONTROL:
+        # A page that comes with its panels calls this for every input, before any button was clicked.
+        if control and ctx.triggered_id == ids.JOB_CONTROL:
             action = lines.asked_action(control, state)
             if action == "leave":
                 raise PreventUpdate

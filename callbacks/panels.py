@@ -93,7 +93,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     ) -> tuple[Any, ...]:
         *shown, view = rest
         unchanged = (no_update,) * len(VIEWS)
-        if ctx.triggered_id == ids.JOB_CONTROL:
+        # A page that comes with its panels calls this for every input, before any button was clicked.
+        if control and ctx.triggered_id == ids.JOB_CONTROL:
             action = lines.asked_action(control, state)
             if action == "leave":
                 raise PreventUpdate

@@ -129,6 +129,18 @@ def test_a_ready_panel_stops_polling(call: Call, functions: Callbacks, computed:
     assert again == [no_update] * len(VIEWS)
 
 
+def test_a_page_that_comes_with_its_panels_asks_at_once(
+    call: Call, functions: Callbacks, computed: View
+) -> None:
+    # Dash then calls with every input as trigger, and the job control, still empty, first.
+    part = ids.part("panel", "tick", LAYER)
+    everything = {prop(ids.JOB_CONTROL, "data"): None, prop(part, "data"): None}
+    state, *_ = call(
+        functions["poll"], None, None, "pca", part, None, *(None,) * 3, computed.to_json(), triggered=everything
+    )
+    assert state["phase"] == "idle"
+
+
 def test_a_failure_is_shown_and_stops_polling(call: Call, functions: Callbacks, computed: View) -> None:
     part = ids.part("panel", "tick", "nothing")
     trigger = {prop(part, "data"): 1}
