@@ -110,7 +110,7 @@ class Explorer:
         # A stem's convolution or a pooling tells less than a block that is made of several modules.
         composed = [layer for layer in blocks if "leaf" not in layer.granularities]
         shown = composed or blocks or list(description.layers)
-        return tuple(dict.fromkeys((shown[(len(shown) - 1) // 2].name, shown[-1].name)))
+        return tuple(dict.fromkeys((shown[len(shown) // 2].name, shown[-1].name)))
 
     def sample(self, view: View) -> Sample:
         """Return the images that take part in a view."""
