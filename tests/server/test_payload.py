@@ -121,7 +121,8 @@ def test_no_json_brings_it_down(client: FlaskClient, body: Any) -> None:
 def test_no_value_of_a_callback_brings_it_down(app: Dash, client: FlaskClient, data: st.DataObject) -> None:
     body = payload(app, data.draw(st.sampled_from(served(app))))
     for item in (*body["inputs"], *body["state"]):
-        item["value"] = data.draw(JSON)
+        for one in item if isinstance(item, list) else [item]:
+            one["value"] = data.draw(JSON)
     answer = client.post(ADDRESS, json=body)
     assert answer.status_code in {200, 204, 400}
     if answer.status_code == 400:
