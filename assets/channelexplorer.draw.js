@@ -85,8 +85,8 @@
     scatterplot: function (gd) {
       const points = drawn.images.size ? pointsOf(gd) : [];
       const changes = { shapes: points.length <= MOST_RINGS ? points.map((point) => ringAround(gd, point)) : [] };
-      if (gd !== page.selectedIn && (gd.layout.selections || []).length) changes.selections = [];
-      if (changes.shapes.length || changes.selections || (gd.layout.shapes || []).length) Plotly.relayout(gd, changes);
+      if (changes.shapes.length || (gd.layout.shapes || []).length) Plotly.relayout(gd, changes);
+      if (gd !== page.selectedIn) clearLasso(gd);
       Plotly.restyle(gd, { selectedpoints: [drawn.images.size ? points : null] }, [0]);
     },
     "jaccard-images": (gd, meta) => outlineSquare(gd, meta.image_ids, drawn.images),
@@ -104,6 +104,13 @@
     const points = [];
     for (let i = 0; i < custom.length; i += 1) if (drawn.images.has(custom[i])) points.push(i);
     return points;
+  }
+
+  // Plotly says that the lasso was cleared, which is no wish of the person's.
+  function clearLasso(gd) {
+    if (!(gd.layout.selections || []).length) return;
+    gd._ceClearing = true;
+    Plotly.relayout(gd, { selections: [] }).finally(() => window.setTimeout(() => (gd._ceClearing = false)));
   }
 
   // A few points would drown among thousands, even faded ones.

@@ -26,9 +26,10 @@
     gd.on("plotly_click", (event) =>
       page.send({ action: "click", layer: page.layerOf(gd), meaning: page.meaningOf(gd, event.points[0]) })
     );
-    gd.on("plotly_deselect", () => page.send({ action: "select", images: "" }));
+    gd.on("plotly_deselect", () => gd._ceClearing || page.send({ action: "select", images: "" }));
     gd._ceSelected = function (event) {
-      if (!event) return;
+      // Plotly also says what is selected when the page itself takes a lasso away: nobody drew that.
+      if (!event || !(event.lassoPoints || event.range)) return;
       page.selectedIn = gd;
       const custom = gd._fullData[0].customdata;
       const images = event.points.map((point) => custom[point.pointNumber]);
