@@ -136,7 +136,15 @@ def test_a_page_that_comes_with_its_panels_asks_at_once(
     part = ids.part("panel", "tick", LAYER)
     everything = {prop(ids.JOB_CONTROL, "data"): None, prop(part, "data"): None}
     state, *_ = call(
-        functions["poll"], None, None, "pca", part, None, *(None,) * 3, computed.to_json(), triggered=everything
+        functions["poll"],
+        None,
+        None,
+        "pca",
+        part,
+        None,
+        *(None,) * 3,
+        computed.to_json(),
+        triggered=everything,
     )
     assert state["phase"] == "idle"
 
