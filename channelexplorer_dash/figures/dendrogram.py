@@ -11,7 +11,7 @@ from channelexplorer_dash.figures import matrix, theme
 from channelexplorer_dash.results import ClassJaccard
 
 MOST_NAMED = 24
-LONGEST_NAME = 12
+LONGEST_NAME = 11
 NAME_GAP, CHARACTER = 14, 6.2
 """Pixels between the leaves and their names, and of one character of a name."""
 
@@ -97,19 +97,21 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
             alt,
             meta={"leaves": [n.members[0] for n in ordered]},
             dragmode="pan",
-            margin={"l": 8, "r": right, "t": 8, "b": 38, "pad": 0},
+            margin={"l": 14, "r": right, "t": 8, "b": 38, "pad": 0},
             uirevision=f"{answer.layer.name}:{len(leaves)}",
             xaxis=theme.bare_axis(
                 range=[base + reach * 1.06, base - reach * 0.03],
                 fixedrange=True,
+                # The ends alone, and upright: the tree is about 60 pixels wide.
                 showticklabels=True,
-                # Few and upright: the figure is about 120 pixels wide.
-                nticks=3,
+                tickmode="array",
+                tickvals=[max(heights), base],
+                ticktext=[f"{max(heights):.2f}", f"{base:.2f}"],
                 tickangle=0,
                 showgrid=True,
                 gridcolor=theme.GRID,
                 tickfont={"size": theme.SMALL},
-                title={"text": "1 − similarity", "font": {"size": theme.SMALL}, "standoff": 2},
+                title={"text": "distance", "font": {"size": theme.SMALL}, "standoff": 2},
             ),
             yaxis=theme.bare_axis(
                 range=[len(leaves) - 0.5, -0.5],

@@ -139,7 +139,7 @@ def colour_bar(ticks: Sequence[float], text: Sequence[str], title: str, **over: 
     return {
         "orientation": "h",
         "thickness": 7,
-        "len": 0.5,
+        "len": 0.6,
         "x": 0.0,
         "xanchor": "left",
         "y": 0.0,
@@ -151,6 +151,8 @@ def colour_bar(ticks: Sequence[float], text: Sequence[str], title: str, **over: 
         "tickmode": "array",
         "tickvals": list(ticks),
         "ticktext": list(text),
+        # Plotly would turn texts that it finds too close.
+        "tickangle": 0,
         "tickfont": {"size": SMALL},
         "title": {"text": title, "side": "top", "font": {"size": SMALL}},
     } | over
