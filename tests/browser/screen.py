@@ -18,7 +18,7 @@ from tests.browser.watching import Watch
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 90.0
 VIEWS = ("scatterplot", "jaccard", "heatmap")
 
 # All open panels are computed and drawn, and the profile is complete.
@@ -68,6 +68,8 @@ FIGURE = """(outer) => {
     found.shared = meta.shared;
     found.symbols = Array.from(data.find(trace => trace.name === 'symbols').y || [], Number);
     found.rows = (gd.layout.shapes || []).map(shape => (shape.y0 + shape.y1) / 2);
+    const bars = data.find(trace => trace.name === 'statistic');
+    found.statistic = bars ? Array.from(bars.x) : [];
     found.edge = Array.from(data.find(trace => trace.name === 'marked-edge').x || []);
   }
   if (view === 'hierarchy') {
@@ -88,13 +90,13 @@ POINTS = """(outer) => {
   };
 }"""
 
-# Where position (x, y) of a figure's first axes lies on the screen.
+# The whole pixel of the screen that is nearest to position (x, y) of a figure's axes, and what lies there.
 PLACE = """(outer, [x, y, xaxis, yaxis]) => {
   const gd = outer.querySelector('.js-plotly-plot'), layout = gd._fullLayout, box = gd.getBoundingClientRect();
   const horizontal = layout[xaxis], vertical = layout[yaxis];
-  return [
-    box.left + horizontal._offset + horizontal.l2p(x), box.top + vertical._offset + vertical.l2p(y),
-  ];
+  const left = box.left + horizontal._offset, top = box.top + vertical._offset;
+  const place = [Math.round(left + horizontal.l2p(x)), Math.round(top + vertical.l2p(y))];
+  return [place, [horizontal.p2l(place[0] - left), vertical.p2l(place[1] - top)]];
 }"""
 
 NODE = """(outer, labels) => {
@@ -223,15 +225,19 @@ class Screen:
 
     def click_cell(
         self, view: str, layer: str, x: float, y: float, axes: tuple[str, str] = ("xaxis", "yaxis")
-    ) -> None:
-        """Click the position (x, y) of a figure's axes."""
+    ) -> tuple[int, int]:
+        """Click the position (x, y) of a figure's axes; return the cell that was hit.
+
+        A cell may be smaller than a pixel.
+        """
         graph = self.graph(view, layer)
         graph.scroll_into_view_if_needed()
-        place = graph.evaluate(PLACE, [x, y, *axes])
+        place, (column, row) = graph.evaluate(PLACE, [x, y, *axes])
         self.page.mouse.move(place[0] - 1, place[1])
         self.page.mouse.move(*place)
         self.page.mouse.click(*place)
         self.page.mouse.move(1, 1)
+        return round(column), round(row)
 
     def click_node(self, layer: str, labels: Sequence[int]) -> None:
         """Click the node of a hierarchy that joins some classes."""
@@ -248,7 +254,8 @@ def outlined(square: dict[str, Any]) -> list[int]:
     rows: set[int] = set()
     for box in filter(None, square["path"].replace(" ", "").split("Z")):
         left, top, right, bottom = (
-            float(number) for number in box.replace("M", "").replace("H", ",").replace("V", ",").split(",")[:4]
+            float(number)
+            for number in box.replace("M", "").replace("H", ",").replace("V", ",").split(",")[:4]
         )
         columns = range(round(left + 0.5), round(right + 0.5))
         if (top, bottom) == whole:

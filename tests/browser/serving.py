@@ -77,7 +77,13 @@ def procfile_command() -> str:
 
 @contextmanager
 def serving(
-    command: str, store: Path, folder: Path, name: str, variables: Mapping[str, str] = {}
+    command: str,
+    store: Path,
+    folder: Path,
+    name: str,
+    variables: Mapping[str, str],
+    *,
+    keeps_engine: bool = False,
 ) -> Iterator[Server]:
     """Run a server's command, given as a line of shell, on a free port; end it, and its engine, afterwards.
 
@@ -88,6 +94,8 @@ def serving(
     variables
         What is added to the environment, beside ``HOST``, ``PORT`` and the settings that all servers of
         these tests share.
+    keeps_engine
+        Whether another server uses the store, whose engine therefore stays.
 
     Raises
     ------
@@ -117,7 +125,7 @@ def serving(
         yield server
     finally:
         end(process)
-    left = _until_engine_ended(store)
+    left = [] if keeps_engine else _until_engine_ended(store)
     assert not left, f"Processes were left behind: {left}"
     assert not server.trouble(), "\n".join(server.trouble())
 

@@ -77,7 +77,7 @@ def test_what_is_drawn_is_what_the_explorer_answers(screen: Screen, explorer: Ex
         assert points["y"] == pytest.approx(scatter.value.xy[:, 1].tolist())
         similar = explorer.jaccard(view, layer, "auto", "class")
         assert isinstance(similar, Ready) and isinstance(similar.value, ClassJaccard)
-        cells = screen.graph("jaccard", layer).locator(".heatmap-label").all_inner_texts()
+        cells = screen.graph("jaccard", layer).locator(".heatmap-label").all_text_contents()
         shown = sorted(float(re.sub(r"^\.", "0.", text)) for text in cells)
         assert shown == pytest.approx(sorted(similar.value.similarity.ravel().tolist()), abs=0.0051)
         heatmap = explorer.heatmap(view, layer, "variance", Marks())
@@ -94,5 +94,6 @@ def test_predictions_come_to_the_dataset_view(screen: Screen, explorer: Explorer
     pictures = screen.page.locator(f"#{ids.DATASET_IMAGES} img")
     assert pictures.count() == 20
     screen.eventually(
-        lambda: pictures.evaluate_all("found => found.every(one => one.complete && one.naturalWidth > 0)"), True
+        lambda: pictures.evaluate_all("found => found.every(one => one.complete && one.naturalWidth > 0)"),
+        True,
     )

@@ -1,0 +1,22 @@
+"""A host application with its own routes, login and CSRF protection, with ChannelExplorer mounted twice."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from channelexplorer_dash import load_settings, mount
+from channelexplorer_dash.demo import demo_settings_file
+from channelexplorer_dash.specs import DatasetSpec
+from tests.server.test_mount import host
+
+FIRST, SECOND = "/channels/", "/lab/channels/"
+
+
+def application() -> Flask:
+    """Return the host; both mounts share a store, and show the digits under two names."""
+    flask_app = host()
+    settings = load_settings([demo_settings_file()])
+    renamed = DatasetSpec(name="figures", kind="digits", model="digits-resnet")
+    mount(flask_app, FIRST, settings)
+    mount(flask_app, SECOND, settings.model_copy(update={"datasets": (renamed,)}))
+    return flask_app

@@ -1,0 +1,89 @@
+"""What is not there yet is computed with visible progress, can be stopped, and can be started again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from channelexplorer_dash import ids
+from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.results import Ready
+from channelexplorer_dash.selection import View
+from tests.browser.screen import VIEWS, Screen
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+
+LAYER = "layer4.0"
+# Keeps a list of all that a status line says, from now on.
+RECORD = """line => {
+  const bar = line.querySelector('[role=progressbar]'), label = line.querySelector('.ce-status-label');
+  window.told = [];
+  const note = () => {
+    if (!line.classList.contains('is-busy')) return;
+    const said = [Number(bar.getAttribute('aria-valuenow')), label.textContent];
+    const last = window.told[window.told.length - 1];
+    if (JSON.stringify(said) !== JSON.stringify(last)) window.told.push(said);
+  };
+  note();
+  new MutationObserver(note).observe(line, {subtree: true, attributes: true, childList: true, characterData: true});
+}"""
+
+
+def told(screen: Screen) -> list[Any]:
+    found: list[Any] = screen.page.evaluate("window.told")
+    return found
+
+
+def test_a_fresh_summary_shows_progress_and_can_be_stopped_and_resumed(
+    screen: Screen, explorer: Explorer
+) -> None:
+    screen.open(f"?per_class=12&projection=pca&layer={LAYER}")
+    # The slowest summary, as of each map the singular values are computed.
+    screen.page.locator(f"#{ids.SUMMARY}").select_option("spectral")
+    screen.eventually(lambda: screen.selection().view.summary, "spectral")
+    line = screen.part("panel", "status", LAYER)
+    line.locator("[role=progressbar]").wait_for()
+    line.evaluate(RECORD)
+    for view in VIEWS:
+        assert "is-waiting" in (screen.part(view, "card", LAYER).get_attribute("class") or "")
+    screen.eventually(lambda: told(screen), lambda found: any("of 1,797" in said for _, said in found))
+    bar = line.locator("[role=progressbar]")
+    assert bar.get_attribute("aria-label") == f"Computing layer {LAYER}"
+    assert (bar.get_attribute("aria-valuemin"), bar.get_attribute("aria-valuemax")) == ("0", "100")
+
+    screen.part("panel", "cancel", LAYER).click()
+    retry = screen.part("panel", "retry", LAYER)
+    retry.wait_for()
+    assert retry.inner_text() == "Compute again"
+    assert not line.locator("[role=progressbar]").is_visible()
+    assert "Cancelled" in line.inner_text()
+    # It stays stopped, and what was cancelled here is not computed for the profile's sake either.
+    view = View("digits-resnet", "digits", summary="spectral", per_class=12)
+    screen.page.wait_for_timeout(200)
+    assert retry.is_visible()
+    assert "is-waiting" in (screen.part("scatterplot", "card", LAYER).get_attribute("class") or "")
+
+    retry.click()
+    bar.wait_for()
+    screen.eventually(lambda: told(screen), lambda found: len({done for done, _ in found if done}) >= 2)
+    screen.settle()
+    values = [done for done, _ in told(screen)]
+    assert 0 < max(values) <= 100
+    for name in VIEWS:
+        assert screen.figure(name, LAYER)["n"] == 120
+    found = explorer.scatter(view, LAYER, "pca")
+    assert isinstance(found, Ready)
+    assert screen.points(LAYER)["x"] == pytest.approx(found.value.xy[:, 0].tolist())
+
+
+def test_the_list_of_jobs_says_what_is_computed(screen: Screen) -> None:
+    screen.open(f"?per_class=12&projection=pca&layer={LAYER}")
+    screen.page.locator(f"#{ids.SUMMARY}").select_option("above_otsu")
+    screen.eventually(lambda: screen.selection().view.summary, "above_otsu")
+    screen.page.locator(f"#{ids.JOBS}").click()
+    jobs = screen.page.locator(f"#{ids.JOBS_LIST}")
+    jobs.wait_for()
+    screen.eventually(jobs.inner_text, lambda text: "digits-resnet over 1,797 images of digits" in text)
+    screen.settle()
+    screen.eventually(jobs.inner_text, lambda text: "Nothing is being computed" in text)
