@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.harness import Benchmark, report
+from benchmarks.harness import Benchmark, pin_threads, report
 
 _NOT_BENCHMARKS = {"__init__", "__main__", "browser", "harness", "serving"}
 
@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.name is None:
         parser.print_help()
         return 2
+    pin_threads()
     benchmark = load(given.name)
     print(benchmark.title)
     report(benchmark.name, benchmark.run(quick=given.quick))

@@ -91,9 +91,10 @@ def machine() -> dict[str, Any]:
     }
 
 
-def pinned(threads: int = 1) -> dict[str, str]:
-    """Return this process's environment with the threads of BLAS and OpenMP pinned, for a child process."""
-    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+def pin_threads() -> None:
+    """Pin the threads of BLAS and OpenMP to one, here and in child processes, unless the caller has chosen."""
+    for name in THREAD_VARIABLES:
+        os.environ.setdefault(name, "1")
 
 
 def report(name: str, claims: Sequence[Claim]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -11,13 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.harness import pinned
-
 STOP_SECONDS = 60.0
 
 
 @contextmanager
-def serving(store: Path, *words: str, threads: int = 1) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(store: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run ``channelexplorer serve --demo``; yield the process and its address.
 
     Afterwards the server and the engine of its store have ended.
@@ -26,14 +25,12 @@ def serving(store: Path, *words: str, threads: int = 1) -> Iterator[tuple[subpro
     ----------
     words
         Further arguments of the command.
-    threads
-        Threads of the engine's worker, and of BLAS and OpenMP.
     """
     environment = {
-        **pinned(threads),
+        **os.environ,
         "CHANNELEXPLORER_STORE": str(store),
         "CHANNELEXPLORER_PORT": "0",
-        "CHANNELEXPLORER_THREADS": str(threads),
+        "CHANNELEXPLORER_THREADS": "1",
         "CHANNELEXPLORER_ENGINE_LINGER_SECONDS": "0.5",
     }
     process = subprocess.Popen(
