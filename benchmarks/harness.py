@@ -92,7 +92,7 @@ def machine() -> dict[str, Any]:
 
 
 def pin_threads() -> None:
-    """Pin the threads of BLAS and OpenMP to one, here and in child processes, unless the caller has chosen."""
+    """Pin BLAS and OpenMP to one thread, here and in child processes, unless the caller has chosen."""
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
 
