@@ -21,7 +21,7 @@ import polars as pl
 from channelexplorer_dash.errors import StoreError
 from channelexplorer_dash.store.keys import SCHEMA_VERSION
 
-_KEY = re.compile(r"^[0-9a-f]{40}$")
+_KEY = re.compile(r"[0-9a-f]{40}")
 _VERSION_FILE = "VERSION"
 
 
@@ -32,6 +32,13 @@ class Kind(Enum):
     ARRAY = ("arrays", ".npy")
     TABLE = ("tables", ".parquet")
     RECORD = ("records", ".json")
+
+
+def checked_key(key: str) -> str:
+    """Return a key, or raise StoreError: keys become file names, and may come from a browser."""
+    if not _KEY.fullmatch(key):
+        raise StoreError(f"{key[:60]!r} is not a key of the store.")
+    return key
 
 
 class Store:
@@ -56,10 +63,8 @@ class Store:
 
     def path(self, kind: Kind, key: str) -> Path:
         """Return where a result lies, or would lie; a key that is not one of ours is refused."""
-        if not _KEY.match(key):
-            raise StoreError(f"{key[:60]!r} is not a key of the store.")
         folder, suffix = kind.value
-        return self.root / folder / key[:2] / (key + suffix)
+        return self.root / folder / checked_key(key)[:2] / (key + suffix)
 
     def has(self, kind: Kind, key: str) -> bool:
         """Tell whether a result was published."""

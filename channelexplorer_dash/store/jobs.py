@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from channelexplorer_dash.store.files import Store
+from channelexplorer_dash.store.files import Store, checked_key
 
 FRESH_SECONDS = 30.0
 """A marker that nobody touched for so long belongs to work that nobody does or waits for."""
@@ -109,7 +109,7 @@ class JobBoard:
 
     def fail(self, key: str, message: str) -> None:
         """Keep a failure's message, and take the marker down."""
-        path = self._failures / f"{key}.json"
+        path = self._failure_path(key)
         temporary = path.with_suffix(f".{uuid.uuid4().hex}.writing")
         temporary.write_text(json.dumps({"message": message}), encoding="utf-8")
         temporary.replace(path)
@@ -117,23 +117,34 @@ class JobBoard:
 
     def failure(self, key: str) -> str | None:
         """Return the message of a failed piece of work."""
+        path = self._failure_path(key)
         try:
-            text = (self._failures / f"{key}.json").read_text(encoding="utf-8")
+            return str(json.loads(path.read_text(encoding="utf-8"))["message"])
         except FileNotFoundError:
             return None
-        return str(json.loads(text)["message"])
+        except (ValueError, KeyError, TypeError):
+            # The machine went down while it was written: the work may be tried again.
+            path.unlink(missing_ok=True)
+            return None
 
     def forgive(self, key: str) -> None:
         """Forget a failure, so that the work may be tried again."""
-        (self._failures / f"{key}.json").unlink(missing_ok=True)
+        self._failure_path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        return self._jobs / f"{key}.json"
+        return self._jobs / f"{checked_key(key)}.json"
+
+    def _failure_path(self, key: str) -> Path:
+        return self._failures / f"{checked_key(key)}.json"
 
 
 def _read(path: Path) -> Marker | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        return Marker(data["key"], data["token"], data["label"], tuple(data["covers"]), data["work"])
     except FileNotFoundError:
         return None
-    return Marker(data["key"], data["token"], data["label"], tuple(data["covers"]), data["work"])
+    except (ValueError, KeyError, TypeError):
+        # The machine went down while it was written. Left there, it would break every request for good.
+        path.unlink(missing_ok=True)
+        return None

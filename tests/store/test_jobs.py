@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from channelexplorer_dash.errors import StoreError
 from channelexplorer_dash.store import JobBoard, Store, digest
 
 KEY, RESULT = digest("work"), digest("result")
@@ -51,3 +52,25 @@ def test_a_marker_that_nobody_touches_grows_stale(board: JobBoard, tmp_path: Pat
     assert board.all(fresh_only=True) == ()
     board.touch(KEY)
     assert len(board.all(fresh_only=True)) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x", "../VERSION", f"../records/ab/{KEY}", f"{KEY}\n", "{outside}"])
+def test_a_key_that_is_none_reaches_no_file(board: JobBoard, tmp_path: Path, key: str) -> None:
+    """Keys come back from the browser, to cancel and to retry: they must not name files elsewhere."""
+    outside = tmp_path / "outside.json"
+    outside.write_text('{"message": "mine"}')
+    for use in (board.forgive, board.remove, board.find, board.failure, board.touch):
+        with pytest.raises(StoreError, match="not a key"):
+            use(key.format(outside=outside.with_suffix("")))
+    with pytest.raises(StoreError, match="not a key"):
+        board.fail(key, "message")
+    assert outside.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"key": 1}'])
+def test_what_a_crash_left_half_written_is_dropped(board: JobBoard, tmp_path: Path, text: str) -> None:
+    for folder in ("jobs", "failures"):
+        (tmp_path / folder / f"{KEY}.json").write_text(text)
+    assert board.all() == ()
+    assert board.failure(KEY) is None
+    assert board.post(KEY, "Running", (RESULT,), {}).key == KEY
