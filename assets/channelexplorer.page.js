@@ -19,11 +19,12 @@
   let writtenLayers = null;
   let routes = 0;
 
-  /** Say for which address the page is to be built. */
-  shared.route = function (search, popped) {
+  /** Say for which address the page is to be built: the browser's, or one that a control or Back asks for. */
+  shared.route = function (search, asked) {
     const trigger = dash_clientside.callback_context.triggered[0];
-    const fromHistory = trigger && trigger.prop_id.startsWith(page.ids().popped + ".");
-    const wanted = (fromHistory ? popped : search) || "";
+    const isAsked = trigger && trigger.prop_id.startsWith(page.ids().asked + ".");
+    const wanted = (isAsked ? asked : search) || "";
+    if (isAsked && wanted !== window.location.search) window.history.pushState(null, "", wanted);
     if (wanted === current) return keep();
     current = wanted;
     writtenLayers = null;
@@ -65,7 +66,7 @@
   };
 
   window.addEventListener("popstate", function () {
-    dash_clientside.set_props(page.ids().popped, { data: window.location.search });
+    dash_clientside.set_props(page.ids().asked, { data: window.location.search });
   });
 
   /** Copy the address, which restores exactly what is seen. */

@@ -30,7 +30,9 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             return error_page(str(error), urls)
 
     @app.callback(
-        output=Output(ids.URL, "search"),
+        # Not into the address itself: dcc.Location would put back what it last knew of it, which the page
+        # has rewritten since.
+        output=Output(ids.ASKED, "data"),
         inputs={
             "chosen": {
                 "model": Input(ids.MODEL, "value"),
@@ -72,7 +74,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         script("route"),
         Output(ids.ROUTE, "data"),
         Input(ids.URL, "search"),
-        Input(ids.POPPED, "data"),
+        Input(ids.ASKED, "data"),
     )
     app.clientside_callback(
         script("writeUrl"),

@@ -13,7 +13,7 @@ PartId = dict[str, Any]
 
 # The shell
 URL = "ce-url"
-POPPED = "ce-popped"
+ASKED = "ce-asked"
 ROUTE = "ce-route"
 PAGE = "ce-page"
 NOTICE = "ce-notice"

@@ -14,7 +14,7 @@ from channelexplorer_dash.layouts.guide import guide
 
 SCRIPT_IDS = {
     "event": ids.EVENT,
-    "popped": ids.POPPED,
+    "asked": ids.ASKED,
     "clear": ids.CLEAR,
     "undo": ids.UNDO,
     "shared": ids.SHARED,
@@ -35,7 +35,7 @@ def shell() -> Component:
     return html.Div(
         [
             dcc.Location(id=ids.URL, refresh=False),
-            dcc.Store(id=ids.POPPED),
+            dcc.Store(id=ids.ASKED),
             dcc.Store(id=ids.ROUTE),
             dcc.Store(id=ids.THEME, storage_type="local"),
             dcc.Store(id=ids.EVENT),

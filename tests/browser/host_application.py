@@ -15,6 +15,7 @@ FIRST, SECOND = "/channels/", "/lab/channels/"
 def application() -> Flask:
     """Return the host; both mounts share a store, and show the digits under two names."""
     flask_app = host()
+    flask_app.get("/favicon.ico")(lambda: ("", 204))
     settings = load_settings([demo_settings_file()])
     renamed = DatasetSpec(name="figures", kind="digits", model="digits-resnet")
     mount(flask_app, FIRST, settings)

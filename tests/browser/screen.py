@@ -18,12 +18,13 @@ from tests.browser.watching import Watch
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 40.0
 VIEWS = ("scatterplot", "jaccard", "heatmap")
 
 # All open panels are computed and drawn, and the profile is complete.
 SETTLED = """() => {
-  const busy = '.ce-view.is-waiting, .ce-status.is-busy, .ce-bar.is-unknown, .ce-waiting, ._dash-loading-callback';
+  const busy = '.ce-view.is-waiting, .ce-status.is-busy, .ce-bar.is-unknown, .ce-waiting,'
+    + '._dash-loading-callback';
   const drawn = graph => {
     const gd = graph.querySelector('.js-plotly-plot');
     return Boolean(gd && gd._fullLayout && gd.layout.meta && gd.layout.meta.view);
@@ -43,7 +44,8 @@ FIGURE = """(outer) => {
     found.type = trace.type;
     found.n = custom.length;
     found.method = meta.method;
-    found.selected = trace.selectedpoints ? Array.from(trace.selectedpoints, i => custom[i]).sort((a, b) => a - b) : null;
+    const chosen = trace.selectedpoints;
+    found.selected = chosen ? Array.from(chosen, i => custom[i]).sort((a, b) => a - b) : null;
     found.bar = trace.marker.colorbar && trace.marker.showscale ? {
       title: trace.marker.colorbar.title.text,
       vals: Array.from(trace.marker.colorbar.tickvals), text: Array.from(trace.marker.colorbar.ticktext),
@@ -73,7 +75,8 @@ FIGURE = """(outer) => {
     found.edge = Array.from(data.find(trace => trace.name === 'marked-edge').x || []);
   }
   if (view === 'hierarchy') {
-    found.nodes = Array.from(data.find(trace => trace.name === 'nodes').customdata, labels => Array.from(labels));
+    const nodes = data.find(trace => trace.name === 'nodes').customdata;
+    found.nodes = Array.from(nodes, labels => Array.from(labels));
   }
   return found;
 }"""
@@ -92,7 +95,8 @@ POINTS = """(outer) => {
 
 # The whole pixel of the screen that is nearest to position (x, y) of a figure's axes, and what lies there.
 PLACE = """(outer, [x, y, xaxis, yaxis]) => {
-  const gd = outer.querySelector('.js-plotly-plot'), layout = gd._fullLayout, box = gd.getBoundingClientRect();
+  const gd = outer.querySelector('.js-plotly-plot'), layout = gd._fullLayout;
+  const box = gd.getBoundingClientRect();
   const horizontal = layout[xaxis], vertical = layout[yaxis];
   const left = box.left + horizontal._offset, top = box.top + vertical._offset;
   const place = [Math.round(left + horizontal.l2p(x)), Math.round(top + vertical.l2p(y))];
@@ -269,7 +273,7 @@ def outlined(square: dict[str, Any]) -> list[int]:
 def inside(
     x: npt.ArrayLike, y: npt.ArrayLike, polygon: Sequence[tuple[float, float]]
 ) -> npt.NDArray[np.bool_]:
-    """Return which points lie in a polygon: those from which a ray crosses its border an odd number of times."""
+    """Return which points lie in a polygon: a ray from them crosses its border an odd number of times."""
     px, py = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     found = np.zeros(len(px), dtype=bool)
     for (x0, y0), (x1, y1) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -56,7 +55,12 @@ class Tiny(nn.Module):
 
 torch.manual_seed(0)
 channelexplorer_dash.explore(
-    Tiny(), Stripes(), class_names=["lying", "standing", "slanting"], store=STORE, open_browser=False, block=True
+    Tiny(),
+    Stripes(),
+    class_names=["lying", "standing", "slanting"],
+    store=STORE,
+    open_browser=False,
+    block=True,
 )
 '''
 
@@ -67,9 +71,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     script, log = tmp_path / "mine.py", tmp_path / "mine.log"
     script.write_text(SCRIPT.replace("STORE", repr(str(tmp_path / "store"))))
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, str(script)], cwd=tmp_path, env={**os.environ}, stdout=out, stderr=out
-        )
+        process = subprocess.Popen([sys.executable, str(script)], cwd=tmp_path, stdout=out, stderr=out)
     try:
         deadline = time.monotonic() + UP_SECONDS
         while not (found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())):
@@ -84,7 +86,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     assert str(ROOT) not in said
 
 
-def test_a_script_opens_its_own_model_and_data(browse: Open, address: str) -> None:
+def test_a_script_opens_its_own_model_and_data(address: str, browse: Open) -> None:
     screen = browse(address).open("?projection=pca")
     view = screen.selection().view
     assert (view.model, view.dataset) == ("Tiny", "Stripes")

@@ -14,7 +14,7 @@ from tests.browser.screen import VIEWS, Screen
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
-# The numbers that can be read in the page: name, channels and figure of each layer, and the label for readers.
+# The numbers that can be read in the page: name, channels, figure, label and bar of each layer.
 ROWS = """rows => rows.map(row => [
   JSON.parse(row.id).panel,
   row.querySelector('.ce-layer-channels').textContent,

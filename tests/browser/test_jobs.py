@@ -26,7 +26,8 @@ RECORD = """line => {
     if (JSON.stringify(said) !== JSON.stringify(last)) window.told.push(said);
   };
   note();
-  new MutationObserver(note).observe(line, {subtree: true, attributes: true, childList: true, characterData: true});
+  const all = {subtree: true, attributes: true, childList: true, characterData: true};
+  new MutationObserver(note).observe(line, all);
 }"""
 
 

@@ -102,9 +102,7 @@ def test_a_box_marks_its_images_everywhere(two: Screen, labels: dict[int, int]) 
     expect_marks(two, lasso.images, labels)
 
 
-def test_a_click_on_a_point_marks_it_alone_and_with_shift_one_more(
-    two: Screen, labels: dict[int, int]
-) -> None:
+def test_a_click_on_a_point_marks_it_and_with_shift_one_more(two: Screen, labels: dict[int, int]) -> None:
     points = two.points(SECOND)
     xy = np.stack([points["px"], points["py"]], axis=1)
     gaps = np.linalg.norm(xy[:, None] - xy[None], axis=2) + np.diag(np.full(len(xy), np.inf))
@@ -248,7 +246,8 @@ def test_an_image_of_the_gallery_is_marked_alone(
 def _leaf(screen: Screen, layer: str, label: int) -> tuple[float, float]:
     x, y = screen.graph("hierarchy", layer).evaluate(
         """(outer, label) => {
-          const trace = outer.querySelector('.js-plotly-plot')._fullData.find(trace => trace.name === 'leaves');
+          const data = outer.querySelector('.js-plotly-plot')._fullData;
+          const trace = data.find(trace => trace.name === 'leaves');
           const at = Array.from(trace.customdata).findIndex(found => found[0] === label);
           return [trace.x[at], trace.y[at]];
         }""",

@@ -123,10 +123,11 @@ def test_keys_lead_to_the_filter_and_to_the_help(screen: Screen) -> None:
 
 def test_every_control_has_a_name(screen: Screen) -> None:
     screen.open(QUERY)
-    nameless = screen.page.evaluate(
-        """() => [...document.querySelectorAll('.ce-app button, .ce-app select, .ce-app input')].filter(one =>
-          !one.getAttribute('aria-label') && !one.textContent.trim() && !one.closest('label')
-          && !(one.labels && one.labels.length) && !one.title && !one.placeholder).map(one => one.outerHTML)"""
+    controls = screen.page.locator(".ce-app").locator("button, select, input")
+    nameless = controls.evaluate_all(
+        """all => all.filter(one => !one.getAttribute('aria-label') && !one.textContent.trim()
+          && !(one.labels && one.labels.length) && !one.title && !one.placeholder)
+          .map(one => one.outerHTML)"""
     )
     assert nameless == []
 
@@ -155,20 +156,20 @@ def test_everything_has_room(browse: Open, width: int, height: int) -> None:
     screen = browse(viewport={"width": width, "height": height}).open("?per_class=12&projection=pca")
     assert screen.page.evaluate("document.documentElement.scrollWidth") <= width
     assert screen.page.evaluate("document.documentElement.scrollHeight") <= height
-    sideways = screen.page.evaluate(
-        """() => [...document.querySelectorAll('.ce-app, .ce-columns, .ce-left, .ce-middle, .ce-panels, .ce-panel')]
-          .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.className)"""
+    boxes = screen.page.locator(".ce-app, .ce-columns, .ce-left, .ce-middle, .ce-panels, .ce-panel")
+    sideways = boxes.evaluate_all(
+        "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.className)"
     )
     assert sideways == []
     for part, whole in ((".ce-header", True), (".ce-toolbar", True), (".ce-left", False)):
         selectors = ", ".join(f"{part} {control.strip()}" for control in CONTROLS.split(","))
-        boxes = screen.page.evaluate(BOXES, selectors)
-        assert len(boxes) >= 5
-        for i, one in enumerate(boxes):
+        controls = screen.page.evaluate(BOXES, selectors)
+        assert len(controls) >= 5
+        for i, one in enumerate(controls):
             assert one["right"] <= width + 0.5 and one["bottom"] <= height + 0.5, one
             if whole:
                 assert one["shown"] > 0.99, f"cut off: {one}"
-            for other in boxes[i + 1 :]:
+            for other in controls[i + 1 :]:
                 apart = (
                     one["right"] <= other["left"] + 1
                     or other["right"] <= one["left"] + 1

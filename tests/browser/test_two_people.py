@@ -26,8 +26,7 @@ def query(classes: tuple[int, ...], layers: tuple[str, ...], **more: str) -> str
 
 def workers(server: Server, name: str) -> set[int]:
     """Return the processes that answered a browser's callbacks."""
-    found = {line.worker for line in server.answered() if (line.browser, line.path) == (name, CALLBACKS)}
-    return found
+    return {line.worker for line in server.answered() if (line.browser, line.path) == (name, CALLBACKS)}
 
 
 def test_two_browsers_share_nothing(browse: Open, server: Server, labels: dict[int, int]) -> None:

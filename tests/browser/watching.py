@@ -12,6 +12,8 @@ from playwright.sync_api import ConsoleMessage, Page, Request, Response
 # What the machine's lack of a graphics card makes Chromium say about WebGL is no fault of the page.
 OF_THE_DRIVER = re.compile(r"GL Driver Message|software WebGL|GPU stall", re.IGNORECASE)
 
+LONGEST = 300
+
 
 class Watch:
     """Notes console errors and warnings, page errors, refused requests, and requests to other hosts."""
@@ -20,7 +22,7 @@ class Watch:
         self.faults: list[str] = []
         self._host = urlsplit(address).netloc
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("pageerror", lambda error: self._note(f"page error: {error}"))
         page.on("request", self._request)
         page.on("response", self._response)
         page.on("requestfailed", self._failed)
@@ -35,20 +37,23 @@ class Watch:
             assert any(re.search(pattern, fault) for fault in found), (pattern, found)
         self.faults += [fault for fault in found if not any(re.search(p, fault) for p in patterns)]
 
+    def _note(self, fault: str) -> None:
+        self.faults.append(fault[:LONGEST])
+
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not OF_THE_DRIVER.search(message.text):
-            self.faults.append(f"console {message.type}: {message.text} ({message.location.get('url')})")
+            self._note(f"console {message.type}: {message.text} ({message.location.get('url')})")
 
     def _request(self, request: Request) -> None:
         parts = urlsplit(request.url)
         if parts.scheme not in {"data", "blob"} and parts.netloc != self._host:
-            self.faults.append(f"request to another host: {request.url}")
+            self._note(f"request to another host: {request.url}")
 
     def _response(self, response: Response) -> None:
         if response.status >= 400:
-            self.faults.append(f"answer {response.status}: {response.request.method} {response.url}")
+            self._note(f"answer {response.status}: {response.request.method} {response.url}")
 
     def _failed(self, request: Request) -> None:
         # A page that is left gives up what it was still waiting for.
         if request.failure != "net::ERR_ABORTED":
-            self.faults.append(f"request failed: {request.failure} {request.url}")
+            self._note(f"request failed: {request.failure} {request.url}")
