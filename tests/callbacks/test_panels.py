@@ -162,16 +162,16 @@ def test_a_failure_is_shown_and_stops_polling(call: Call, functions: Callbacks, 
 def test_cancelling_reaches_the_lines_that_wait_for_the_job(
     call: Call, functions: Callbacks, computed: View
 ) -> None:
-    state = {"phase": "busy", "key": "k" * 32}
-    found, *_ = polled(call, functions, computed, control={"action": "cancel", "key": "k" * 32}, state=state)
-    assert found == {"phase": "cancelled", "key": "k" * 32}
+    state = {"phase": "busy", "key": "ab" * 20}
+    found, *_ = polled(call, functions, computed, control={"action": "cancel", "key": "ab" * 20}, state=state)
+    assert found == {"phase": "cancelled", "key": "ab" * 20}
     with pytest.raises(PreventUpdate):
         polled(call, functions, computed, control={"action": "cancel", "key": "other"}, state=state)
 
 
 def test_a_cancelled_panel_is_computed_again(call: Call, functions: Callbacks, computed: View) -> None:
     found, *_ = polled(
-        call, functions, computed, control={"action": "retry"}, state={"phase": "cancelled", "key": "k" * 32}
+        call, functions, computed, control={"action": "retry"}, state={"phase": "cancelled", "key": "ab" * 20}
     )
     assert found["phase"] == "idle"
 
@@ -201,4 +201,4 @@ def test_states_of_a_line(explorer: Explorer) -> None:
     }
     assert failed(JobFailedError("broken", "k")) == {"phase": "failed", "label": "broken", "key": "k"}
     assert failed(EngineError("gone")) == {"phase": "failed", "label": "gone", "key": None}
-    forgive(explorer, failed(JobFailedError("broken", "k")))
+    forgive(explorer, failed(JobFailedError("broken", "ab" * 20)))
