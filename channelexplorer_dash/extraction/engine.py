@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SCHEDULER_FILE = "scheduler.json"
+# Dask's own web pages need no certificate: they would tell every account of the machine what is computed.
+NO_WEB_PAGES: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
 _START_SECONDS = 60.0
 _CONNECT_SECONDS = 3.0
 
@@ -197,22 +202,26 @@ class Engine:
         return fresh
 
     def _start_inline(self) -> Client:
+        import dask
         from distributed import Client, LocalCluster
 
         _quiet()
-        self._cluster = LocalCluster(
-            n_workers=1,
-            threads_per_worker=1,
-            processes=False,
-            # Any free port, on this machine only: the default one may be taken.
-            dashboard_address="127.0.0.1:0",
-            memory_limit=0,
-        )
+        with dask.config.set(NO_WEB_PAGES):
+            self._cluster = LocalCluster(
+                n_workers=1,
+                threads_per_worker=1,
+                processes=False,
+                # Any free port, on this machine only: by default the worker's is open to the network.
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                memory_limit=0,
+            )
         return Client(self._cluster, set_as_default=False)
 
     def _join_or_start(self) -> Client:
         folder = self._store.root / "engine"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True, mode=0o700)
         if (client := _join_file(folder)) is not None:
             return client
         try:
@@ -237,7 +246,11 @@ def _join_file(folder: Path) -> Client | None:
     from distributed.security import Security
 
     try:
-        found = json.loads((folder / SCHEDULER_FILE).read_text(encoding="utf-8"))
+        with (folder / SCHEDULER_FILE).open(encoding="utf-8") as file:
+            owner, found = os.fstat(file.fileno()).st_uid, json.load(file)
+        if owner != os.geteuid():
+            # A scheduler sends its clients Python objects, which can run code.
+            raise PermissionError(f"the engine in {folder} belongs to another account")
         certificate = found["certificate"]
         security = Security(
             require_encryption=True,

@@ -22,7 +22,7 @@ import dask
 from distributed import Nanny, Scheduler
 from distributed.security import Security
 
-from channelexplorer_dash.extraction.engine import SCHEDULER_FILE
+from channelexplorer_dash.extraction.engine import NO_WEB_PAGES, SCHEDULER_FILE
 
 _NO_CLIENTS = {"fire-and-forget"}
 
@@ -46,7 +46,7 @@ async def serve(folder: Path, threads: int, linger_seconds: float) -> None:
     # (a browser, say) one step then takes up to fifty times longer. Sleeping costs nothing measurable.
     environment["OMP_WAIT_POLICY"] = "PASSIVE"
     # Dask's own default would pin the worker to one thread before it starts.
-    dask.config.set({"distributed.nanny.pre-spawn-environ": environment})
+    dask.config.set({"distributed.nanny.pre-spawn-environ": environment, **NO_WEB_PAGES})
     security = Security.temporary()
     local = {
         "host": "127.0.0.1",

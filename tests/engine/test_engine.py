@@ -5,8 +5,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -198,6 +201,42 @@ def test_only_the_owner_can_read_how_to_reach_the_engine(explorer: Explorer, tmp
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert stranger.returncode != 0
+    for process in engine_processes(tmp_path / "store"):
+        tells_nothing(process, *process.children(recursive=True))
+
+
+def test_the_inline_engine_tells_nothing_to_other_accounts(tmp_path: Path) -> None:
+    explorer = Explorer(make_settings(tmp_path / "store", engine="inline"))
+    before = {address.port for address in listening(psutil.Process())}
+    settled(lambda: explorer.describe("digits-resnet"))
+    tells_nothing(psutil.Process(), besides=before)
+    explorer.close()
+
+
+def listening(process: psutil.Process) -> list[Any]:
+    return [c.laddr for c in process.net_connections() if c.status == psutil.CONN_LISTEN]
+
+
+def tells_nothing(*processes: psutil.Process, besides: Collection[int] = ()) -> None:
+    """Nothing is reachable from outside, and no page is served to whoever holds no certificate."""
+    addresses = [address for process in processes for address in listening(process)]
+    opened = [address for address in addresses if address.port not in besides]
+    assert opened and {address.ip for address in opened} == {"127.0.0.1"}
+    for address in opened:
+        for page in ("info/main/workers.html", "health", "json/identity.json", "status"):
+            with pytest.raises((urllib.error.HTTPError, OSError)):
+                urllib.request.urlopen(f"http://127.0.0.1:{address.port}/{page}", timeout=5)
+
+
+def test_the_engine_of_another_account_is_not_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explorer = Explorer(make_settings(tmp_path / "store"))
+    folder = tmp_path / "store" / "engine"
+    folder.mkdir()
+    (folder / "scheduler.json").write_text('{"address": "tls://127.0.0.1:9", "certificate": "", "key": ""}')
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(JobFailedError, match="belongs to another account"):
+        settled(lambda: explorer.describe("digits-resnet"))
+    explorer.close()
 
 
 def test_shards_of_any_size_give_the_same_summary(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
