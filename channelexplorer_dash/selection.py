@@ -272,11 +272,16 @@ def decode_indices(text: str, *, limit: int = 2_000_000) -> tuple[int, ...]:
     if not text:
         return ()
     broken = SelectionError("The link's list of images or classes cannot be read. Ask for the link again.")
+    # No list of so few needs more characters; and eight million of them would stand for gigabytes.
+    if len(text) > limit:
+        raise broken
     try:
         if text[0] == "b":
             first, _, payload = text[1:].partition("-")
             bits = base64.b64decode(payload + "=" * (-len(payload) % 4), altchars=b"-_", validate=True)
             start = int(first, 36)
+            if int.from_bytes(bits, "little").bit_count() > limit:
+                raise broken
             found = tuple(
                 start + 8 * i + b for i, byte in enumerate(bits) if byte for b in range(8) if byte >> b & 1
             )
@@ -328,6 +333,16 @@ def _read_marks(single: Mapping[str, str]) -> Marks:
         channel=ChannelMark(layer, int(index)) if channel else None,
         pair=PairMark(pair_layer, int(first), int(second)) if pair else None,
     )
+
+
+def check_projection(value: object) -> None:
+    """Raise SelectionError where a projection that a page sent is none: it becomes part of a job's key."""
+    _one_of("projection", value, get_args(Projection))
+
+
+def check_granularity(value: object) -> None:
+    """Raise SelectionError where a granularity that a page sent is none."""
+    _one_of("granularity", value, get_args(Granularity))
 
 
 def _one_of(what: str, value: object, known: Iterable[object]) -> None:

@@ -95,6 +95,12 @@ def test_long_or_broken_lists_are_refused_or_short(text: str) -> None:
         assert "again" in str(error)
 
 
+@pytest.mark.parametrize("text", ["b0-" + "_" * 400_000, "r" + "0.0." * 600_000 + "0.0"])
+def test_a_list_that_would_fill_the_memory_is_refused(text: str) -> None:
+    with pytest.raises(SelectionError, match="cannot be read"):
+        s.decode_indices(text)
+
+
 def test_a_negative_index_is_refused() -> None:
     with pytest.raises(SelectionError):
         s.encode_indices([-1])

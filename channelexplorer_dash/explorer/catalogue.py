@@ -92,7 +92,13 @@ class Catalogue:
     def sample(self, view: View) -> tuple[Sample, str]:
         """Return the images of a view, and the key under which the store holds them for the engine."""
         self._check_classes(view)
-        return self._drawn(view.dataset, view.classes, view.per_class, view.seed)
+        # Views that mean the same images share one sample, whatever a request holds twice.
+        dataset = self.dataset(view.dataset)
+        classes = None if view.classes is None else tuple(sorted(set(view.classes)))
+        if classes is not None and len(classes) == len(dataset.class_names):
+            classes = None
+        per_class = view.per_class if view.per_class < len(dataset) else 0
+        return self._drawn(view.dataset, classes, per_class, view.seed if per_class else 0)
 
     def _check_classes(self, view: View) -> None:
         names = self.dataset(view.dataset).class_names
@@ -114,9 +120,9 @@ class Catalogue:
             {
                 "what": "sample",
                 "dataset": dataset.digest,
-                "classes": None if classes is None else sorted(classes),
+                "classes": classes,
                 "per_class": per_class,
-                "seed": seed if per_class else 0,
+                "seed": seed,
             }
         )
         self._store.publish_array(Kind.ARRAY, key, np.stack([ids, labels]).astype(np.int64))

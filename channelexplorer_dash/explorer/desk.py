@@ -38,8 +38,10 @@ class Desk:
         """
         if self.store.has(kind, key):
             return Ready(key, key)
-        if (marker := self.engine.board.covering(key)) is not None and marker.key != plan.key:
-            plan = plan_from_json(marker.work)
+        # Nothing else publishes what is derived: looking through hundreds of markers for it takes seconds.
+        covering = self.engine.board.covering(key) if isinstance(plan, Extraction) else None
+        if covering is not None and covering.key != plan.key:
+            plan = plan_from_json(covering.work)
         self.engine.submit(plan)
         seconds = self._patience if patience is None else patience
         if self._wait(lambda: self.store.has(kind, key), plan, seconds):

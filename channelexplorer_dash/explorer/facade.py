@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -43,12 +44,17 @@ from channelexplorer_dash.selection import (
     Selection,
     Sorting,
     View,
+    check_granularity,
+    check_projection,
 )
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, Store
 
 _OVERLAY_PATIENCE_SECONDS = 8.0
+# A channel's card asks for a dozen overlays at once. While the engine is busy they would take all threads of
+# the server, for everybody; the others are told to ask again.
+_OVERLAYS_WAITING = 3
 
 
 class Explorer:
@@ -76,6 +82,7 @@ class Explorer:
         self._desk = Desk(self._store, self._engine, settings.patience_seconds)
         self._catalogue = Catalogue(settings, self._store)
         self._work = LayerWork(settings, self._desk, self._catalogue)
+        self._overlays_waiting = threading.BoundedSemaphore(_OVERLAYS_WAITING)
         self._described = lru_cache(maxsize=32)(
             lambda key: ModelDescription.from_json(self._store.record(key))
         )
@@ -120,6 +127,7 @@ class Explorer:
 
     def status(self, view: View, layer: str, projection: Projection) -> PanelStatus:
         """Say what a panel can show, and have the engine work on the rest."""
+        check_projection(projection)
         described = self.describe(view.model)
         if isinstance(described, Pending):
             return PanelStatus(dict.fromkeys(answers.VIEWS), described.job)
@@ -127,6 +135,7 @@ class Explorer:
 
     def scatter(self, view: View, layer: str, projection: Projection) -> Answer[Scatter]:
         """Return 2-D positions of the images; PCA's while another projection is computed."""
+        check_projection(projection)
         prepared = self._prepare(view, layer)
         return (
             prepared if isinstance(prepared, Pending) else answers.scatter(self._work, prepared, projection)
@@ -171,13 +180,20 @@ class Explorer:
         answers.check_channel(layer, mark.channel)
         answers.check_images(self.dataset(view.dataset), [image_id])
         plan = self._work.overlay_plan(view, described.key, layer, mark.channel, image_id)
-        asked = self._desk.ask(plan, plan.key, Kind.ARRAY, patience=_OVERLAY_PATIENCE_SECONDS)
+        waits = self._overlays_waiting.acquire(blocking=False)
+        try:
+            patience = _OVERLAY_PATIENCE_SECONDS if waits else 0
+            asked = self._desk.ask(plan, plan.key, Kind.ARRAY, patience=patience)
+        finally:
+            if waits:
+                self._overlays_waiting.release()
         if isinstance(asked, Pending):
             return asked
         return Ready(np.asarray(self._store.array(Kind.ARRAY, asked.key)), asked.key)
 
     def profile(self, view: View, granularity: Granularity) -> Answer[Profile]:
         """Return the depth profile, with the layers that are known so far; have the rest computed."""
+        check_granularity(granularity)
         described = self.describe(view.model)
         if isinstance(described, Pending):
             return described

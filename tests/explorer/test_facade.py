@@ -1,5 +1,9 @@
 """What the explorer answers on the digits demo, computed by the real model, against brute force."""
 
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -152,6 +156,37 @@ def test_predictions_are_right_and_known_to_the_inspector(explorer: Explorer, vi
 
 def test_an_overlay_has_the_layer_s_positions(explorer: Explorer, view: View) -> None:
     assert settled(lambda: explorer.overlay(view, ChannelMark(LAYER, 3), 7)).shape == (4, 4)
+
+
+def test_overlays_never_take_all_threads(explorer: Explorer, view: View) -> None:
+    settled(lambda: explorer.describe(view.model))
+    while explorer._overlays_waiting.acquire(blocking=False):
+        pass
+    started = monotonic()
+    answers = [explorer.overlay(view, ChannelMark(LAYER, 9), image) for image in range(20, 26)]
+    assert monotonic() - started < 4, "none waits for its eight seconds"
+    assert any(isinstance(answer, Pending) for answer in answers)
+    for _ in range(3):
+        explorer._overlays_waiting.release()
+    assert settled(lambda: explorer.overlay(view, ChannelMark(LAYER, 9), 20)).shape == (4, 4)
+
+
+def test_views_of_the_same_images_share_one_sample(explorer: Explorer) -> None:
+    whole = View("digits-resnet", "digits")
+    _, key = explorer._catalogue.sample(whole)
+    for same in ({"seed": 5}, {"per_class": 5_000, "seed": 6}, {"classes": (*range(10), *range(10))}):
+        assert explorer._catalogue.sample(replace(whole, **same))[1] == key
+
+
+@pytest.mark.parametrize("sent", ["", "x" * 100_000, None, 3, ["pca"], {"pca": 1}])
+def test_what_a_page_cannot_choose_starts_no_job(explorer: Explorer, view: View, sent: Any) -> None:
+    for ask in (
+        lambda: explorer.status(view, LAYER, sent),
+        lambda: explorer.scatter(view, LAYER, sent),
+        lambda: explorer.profile(view, sent),
+    ):
+        with pytest.raises(SelectionError, match="Choose one of"):
+            ask()
 
 
 def test_one_image_of_one_class_is_shown(explorer: Explorer) -> None:
