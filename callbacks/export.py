@@ -56,7 +56,7 @@ def to_csv(rows: Iterable[ImageRow]) -> str:
     further = list(rows[0].columns) if rows else []
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*COLUMNS, *further])
+    writer.writerow([*COLUMNS, *map(_plain, further)])
     for row in rows:
         known = [getattr(row, name) for name in COLUMNS]
         writer.writerow([_plain(value) for value in (*known, *(row.columns[name] for name in further))])

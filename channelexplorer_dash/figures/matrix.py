@@ -80,4 +80,4 @@ def shorten(name: str, characters: int = 14) -> str:
     if len(name) > characters:
         end = (characters - 1) // 3
         name = f"{name[: characters - 1 - end]}…{name[-end:]}"
-    return name.replace("&", "&amp;").replace("<", "&lt;")
+    return theme.literal(name)

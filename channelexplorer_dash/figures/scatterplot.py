@@ -123,7 +123,7 @@ def _marker(colouring: Colouring) -> dict[str, Any]:
         "cmax": LEVELS,
         "colorscale": colours_of,
         "showscale": True,
-        "colorbar": theme.colour_bar(ticks, text, colouring.title),
+        "colorbar": theme.colour_bar(ticks, text, theme.literal(colouring.title)),
     }
 
 

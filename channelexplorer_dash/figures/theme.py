@@ -134,6 +134,11 @@ def bare_axis(**over: Any) -> dict[str, Any]:
     } | over
 
 
+def literal(text: str) -> str:
+    """Return a text in the form in which Plotly draws it as it is, and not as markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
 def colour_bar(ticks: Sequence[float], text: Sequence[str], title: str, **over: Any) -> dict[str, Any]:
     """Return a slim horizontal colour bar below the plot."""
     return {

@@ -62,7 +62,11 @@ def _same_origin(request: Request) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
-    return urlsplit(origin).netloc.lower() == request.host.lower() and bool(urlsplit(origin).netloc)
+    try:
+        named = urlsplit(origin).netloc.lower()
+    except ValueError:
+        return False
+    return bool(named) and named == request.host.lower()
 
 
 def content_policy(app: Dash, ancestors: Iterable[str] = FRAME_ANCESTORS) -> str:

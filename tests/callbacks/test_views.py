@@ -189,8 +189,9 @@ def test_the_export_holds_the_marked_images(
 
 
 def test_an_export_holds_no_formulas() -> None:
-    row = ImageRow(0, 1, "=SUM(A1)", "a,b\n.png", columns={"note": "@x"})
+    row = ImageRow(0, 1, "=SUM(A1)", "a,b\n.png", columns={"note": "@x", "=1+1": 2})
     (read,) = csv.DictReader(io.StringIO(to_csv([row])))
+    assert read["'=1+1"] == "2"
     assert (read["label_name"], read["note"], read["source"], read["prediction"]) == (
         "'=SUM(A1)",
         "'@x",

@@ -71,6 +71,11 @@ def test_numbers_get_a_colour_bar_in_their_own_units(scatter: Scatter) -> None:
     assert (np.diff(levels.astype(int)) >= 0).all()
 
 
+def test_a_column_s_name_is_no_markup() -> None:
+    patch = marker_patch(colouring.by_number('<a href="http://x">a & b</a>', np.arange(30.0)))
+    assert patch["colorbar"]["title"]["text"] == '&lt;a href="http://x">a &amp; b&lt;/a>'
+
+
 def test_numbers_that_are_not_known_are_grey(scatter: Scatter) -> None:
     values = np.linspace(0, 1, 1797)
     values[[0, 9]] = np.nan, np.inf

@@ -131,6 +131,7 @@ def test_the_policy_names_every_inline_script_of_the_page(client: FlaskClient) -
         ({"Origin": "http://LOCALHOST"}, 400),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://[evil"}, 403),
         ({"Origin": "http://localhost:81"}, 403),
     ],
 )
