@@ -71,7 +71,7 @@
 
   /* A channel's activation map is computed for the image when it is asked for: until it is, the server has no
      picture, and the browser asks again. */
-  const OVERLAY_RETRIES = 40;
+  const OVERLAY_RETRIES = 400;
   const OVERLAY_MILLISECONDS = 1500;
 
   const isOverlay = (target) => target.classList && target.classList.contains("ce-overlay");

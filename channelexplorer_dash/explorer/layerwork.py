@@ -157,21 +157,28 @@ class LayerWork:
         summary = self.summary(view, description, layer)
         if isinstance(summary, Pending):
             return PanelStatus(dict.fromkeys(VIEWS), summary.job)
-        source = summary.value
-        pca = self.derive("projection", view, layer, source, method="pca", seed=0)
-        scaling = self.derive("scaling", view, layer, source)
-        sums = self.derive("class_sums", view, layer, source, top_fraction=view.top_fraction)
-        classes = self.derive("class_jaccard", view, layer, source, top_fraction=view.top_fraction)
-        placed = self.project(view, layer, source, projection, patience=0) if projection != "pca" else pca
-        ready = isinstance(scaling, Ready)
-        versions = {
-            "scatterplot": _key(placed) or _key(pca),
-            "jaccard": _key(classes) if ready else None,
-            "heatmap": _key(sums) if ready else None,
+        wanted: dict[str, tuple[DerivationName, dict[str, Any]]] = {
+            "pca": ("projection", {"method": "pca", "seed": 0}),
+            "scaling": ("scaling", {}),
+            "sums": ("class_sums", {"top_fraction": view.top_fraction}),
+            "classes": ("class_jaccard", {"top_fraction": view.top_fraction}),
+            "placed": ("projection", {"method": projection, "seed": 0}),
         }
-        waiting = [
-            answer.job for answer in (pca, scaling, sums, classes, placed) if isinstance(answer, Pending)
-        ]
+        keys: dict[str, str | None] = {}
+        waiting: list[Job] = []
+        for part, (name, parameters) in wanted.items():
+            # One wait a request: all are under way by the time that the first of them has been waited for.
+            patience = 0.0 if waiting or part == "placed" else None
+            answer = self.derive(name, view, layer, summary.value, patience=patience, **parameters)
+            keys[part] = answer.key if isinstance(answer, Ready) else None
+            if isinstance(answer, Pending):
+                waiting.append(answer.job)
+        scaled = keys["scaling"] is not None
+        versions = {
+            "scatterplot": keys["placed"] or keys["pca"],
+            "jaccard": keys["classes"] if scaled else None,
+            "heatmap": keys["sums"] if scaled else None,
+        }
         return PanelStatus(versions, waiting[0] if waiting else None)
 
     def project(
@@ -281,7 +288,3 @@ _KINDS: Mapping[DerivationName, Kind] = {
     "kernel_norms": Kind.ARRAY,
     "overlay": Kind.ARRAY,
 }
-
-
-def _key(answer: Answer[str]) -> str | None:
-    return answer.key if isinstance(answer, Ready) else None
