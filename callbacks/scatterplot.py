@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dash import MATCH, Dash, Input, Output, Patch, State, ctx
+from dash import MATCH, Dash, Input, Output, Patch, State
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
@@ -24,11 +24,13 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Output(ids.part("scatterplot", "graph", MATCH), "figure"),
         Output(ids.part("scatterplot", "legend", MATCH), "children"),
         Output(ids.part("scatterplot", "note", MATCH), "children"),
+        Output(ids.part("scatterplot", "drawn", MATCH), "data"),
         Input(ids.part("scatterplot", "version", MATCH), "data"),
         Input(ids.COLOUR_BY, "value"),
         Input(ids.MARKED_CHANNEL, "data"),
         Input(ids.PROFILED, "data"),
         Input(ids.PROJECTION, "value"),
+        State(ids.part("scatterplot", "drawn", MATCH), "data"),
         State(ids.part("scatterplot", "version", MATCH), "id"),
         State(ids.VIEW, "data"),
         prevent_initial_call=True,
@@ -39,9 +41,10 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         channel: Any,
         _profiled: Any,
         projection: Any,
+        drawn: str | None,
         part: Mapping[str, Any],
         view: Any,
-    ) -> tuple[Any, Any, Any]:
+    ) -> tuple[Any, Any, Any, str]:
         current = View.from_json(view)
         answer = explorer.scatter(current, str(part["panel"]), projection) if version else None
         if answer is None or isinstance(answer, Pending):
@@ -49,19 +52,11 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         scatter = answer.value
         colouring = colouring_of(explorer, current, scatter.sample, colour_by, channel)
         figure: Any = Patch()
-        if only_recoloured(ctx.triggered_prop_ids):
+        # What changed is no guide: where two changes follow closely, Dash drops the first one's answer.
+        if drawn == answer.key:
             figure["data"][0]["marker"] = marker_patch(colouring)
         else:
             figure = scatter_figure(scatter, colouring, explorer.settings.webgl_points)
-        return figure, legend(colouring), scatter.note or METHODS[scatter.method]
+        return figure, legend(colouring), scatter.note or METHODS[scatter.method], answer.key
 
     return {"draw_scatterplot": draw_scatterplot}
-
-
-def only_recoloured(triggered: Mapping[str, Any]) -> bool:
-    """Return whether only the colours changed, so that the positions need not be sent again.
-
-    The profile's end counts among them, as the predictions come with it.
-    """
-    recolouring = (ids.COLOUR_BY, ids.MARKED_CHANNEL, ids.PROFILED)
-    return bool(triggered) and all(component in recolouring for component in triggered.values())

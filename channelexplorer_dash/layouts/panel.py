@@ -37,6 +37,8 @@ def panel(layer: Layer, poll_milliseconds: int) -> Component:
             status_line("panel", layer.name, f"Computing layer {layer.name}"),
             html.Div([_view(view, layer.name, poll_milliseconds) for view in VIEWS], className="ce-views"),
             *[dcc.Store(id=ids.part(view, "version", layer.name)) for view in VIEWS],
+            # The positions that the scatterplot shows.
+            dcc.Store(id=ids.part("scatterplot", "drawn", layer.name)),
         ],
         id=ids.part("panel", "root", layer.name),
         key=layer.name,

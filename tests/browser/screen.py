@@ -18,7 +18,7 @@ from tests.browser.watching import Watch
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 90.0
 VIEWS = ("scatterplot", "jaccard", "heatmap")
 
 # All open panels are computed and drawn, and the profile is complete.
@@ -93,15 +93,22 @@ POINTS = """(outer) => {
   };
 }"""
 
-# The whole pixel of the screen that is nearest to position (x, y) of a figure's axes, and what lies there.
+# Where position (x, y) of a figure's axes lies on the screen; from then on, the figure keeps what is clicked.
 PLACE = """(outer, [x, y, xaxis, yaxis]) => {
   const gd = outer.querySelector('.js-plotly-plot'), layout = gd._fullLayout;
   const box = gd.getBoundingClientRect();
   const horizontal = layout[xaxis], vertical = layout[yaxis];
-  const left = box.left + horizontal._offset, top = box.top + vertical._offset;
-  const place = [Math.round(left + horizontal.l2p(x)), Math.round(top + vertical.l2p(y))];
-  return [place, [horizontal.p2l(place[0] - left), vertical.p2l(place[1] - top)]];
+  gd._hit = null;
+  gd.once('plotly_click', event => {
+    const point = event.points[0];
+    gd._hit = [Number(point.x), Number(point.y)];
+  });
+  return [
+    Math.round(box.left + horizontal._offset + horizontal.l2p(x)),
+    Math.round(box.top + vertical._offset + vertical.l2p(y)),
+  ];
 }"""
+HIT = "outer => outer.querySelector('.js-plotly-plot')._hit"
 
 NODE = """(outer, labels) => {
   const trace = outer.querySelector('.js-plotly-plot')._fullData.find(trace => trace.name === 'nodes');
@@ -230,18 +237,19 @@ class Screen:
     def click_cell(
         self, view: str, layer: str, x: float, y: float, axes: tuple[str, str] = ("xaxis", "yaxis")
     ) -> tuple[int, int]:
-        """Click the position (x, y) of a figure's axes; return the cell that was hit.
+        """Click the position (x, y) of a figure's axes; return that of the point that was hit.
 
-        A cell may be smaller than a pixel.
+        Of cells that are hardly larger than a pixel it may be the next one.
         """
         graph = self.graph(view, layer)
         graph.scroll_into_view_if_needed()
-        place, (column, row) = graph.evaluate(PLACE, [x, y, *axes])
-        self.page.mouse.move(place[0] - 1, place[1])
+        place = graph.evaluate(PLACE, [x, y, *axes])
+        self.page.mouse.move(place[0] - 2, place[1])
         self.page.mouse.move(*place)
         self.page.mouse.click(*place)
+        hit = self.eventually(lambda: graph.evaluate(HIT), lambda found: found is not None)
         self.page.mouse.move(1, 1)
-        return round(column), round(row)
+        return round(hit[0]), round(hit[1])
 
     def click_node(self, layer: str, labels: Sequence[int]) -> None:
         """Click the node of a hierarchy that joins some classes."""

@@ -121,6 +121,16 @@ def test_keys_lead_to_the_filter_and_to_the_help(screen: Screen) -> None:
     guide.wait_for(state="hidden")
 
 
+def test_two_changes_at_once_are_both_drawn(screen: Screen) -> None:
+    screen.open(QUERY)
+    for projection, colour_by in (("mds", "confidence"), ("pca", "class"), ("mds", "confidence")):
+        screen.page.locator(f"#{ids.PROJECTION}").select_option(projection)
+        screen.page.locator(f"#{ids.COLOUR_BY}").select_option(colour_by)
+        screen.eventually(lambda: screen.figure("scatterplot", "layer4.0")["method"], projection)
+        title = {"confidence": "confidence"}.get(colour_by)
+        screen.eventually(lambda: (screen.figure("scatterplot", "layer4.0")["bar"] or {}).get("title"), title)
+
+
 def test_every_control_has_a_name(screen: Screen) -> None:
     screen.open(QUERY)
     controls = screen.page.locator(".ce-app").locator("button, select, input")
@@ -144,9 +154,8 @@ def test_classes_images_and_seed_are_drawn_as_asked(screen: Screen, explorer: Ex
     screen.page.locator(f"#{ids.APPLY}").click()
     wanted = View("digits-resnet", "digits", classes=(2, 5), per_class=9, seed=3)
     screen.eventually(lambda: screen.selection().view, wanted)
-    screen.eventually(
-        lambda: screen.page.locator(".ce-dataset .ce-count").first.inner_text(), "18 of 1,797 images"
-    )
+    count = screen.page.locator(".ce-dataset .ce-count").first
+    screen.eventually(count.inner_text, lambda text: text.startswith("18 of 1,797"))
     screen.settle()
     assert screen.points("layer4.0")["images"] == explorer.sample(wanted).image_ids.tolist()
 

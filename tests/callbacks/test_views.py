@@ -15,7 +15,6 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import Callbacks
 from channelexplorer_dash.callbacks.colours import colouring_of
 from channelexplorer_dash.callbacks.export import to_csv
-from channelexplorer_dash.callbacks.scatterplot import only_recoloured
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.results import ImageRow
@@ -33,15 +32,17 @@ def part(view: str) -> dict[str, Any]:
 def test_a_scatterplot_is_drawn_and_recoloured(
     call: Call, functions: Callbacks, computed: View, colour_by: str
 ) -> None:
-    arguments = ("key", colour_by, None, True, "pca", part("scatterplot"), computed.to_json())
-    first = {prop(part("scatterplot"), "data"): "key"}
-    figure, legend, note = call(functions["draw_scatterplot"], *arguments, triggered=first)
+    changed, page = ("key", colour_by, None, True, "pca"), (part("scatterplot"), computed.to_json())
+    figure, legend, note, drawn = call(functions["draw_scatterplot"], *changed, None, *page)
     assert isinstance(figure, go.Figure)
     assert note == "PCA"
     assert bool(legend) == (colour_by != "confidence")
-    then = {prop(ids.COLOUR_BY, "value"): colour_by}
-    figure, *_ = call(functions["draw_scatterplot"], *arguments, triggered=then)
+    figure, *_, still = call(functions["draw_scatterplot"], *changed, drawn, *page)
     assert isinstance(figure, Patch)
+    assert still == drawn
+    # Whatever triggered it: positions that are not drawn are sent.
+    figure, *_ = call(functions["draw_scatterplot"], *changed, "other positions", *page)
+    assert isinstance(figure, go.Figure)
 
 
 def test_a_marked_channel_colours_the_points(explorer: Explorer, computed: View) -> None:
@@ -49,13 +50,6 @@ def test_a_marked_channel_colours_the_points(explorer: Explorer, computed: View)
     colouring = colouring_of(explorer, computed, sample, "class", CHANNEL)
     assert colouring.title == f"channel 5 of {LAYER}"
     assert colouring.values is not None and len(colouring.values) == len(sample.image_ids)
-
-
-def test_only_colours_are_patched() -> None:
-    assert only_recoloured({"x": ids.COLOUR_BY, "y": ids.PROFILED})
-    assert not only_recoloured({})
-    assert not only_recoloured({"x": ids.PROJECTION})
-    assert not only_recoloured({"x": part("scatterplot"), "y": ids.COLOUR_BY})
 
 
 @pytest.mark.parametrize(("mode", "note"), [("images", "120 images"), ("classes", "10 classes")])
@@ -96,7 +90,7 @@ def test_a_view_without_a_version_stays_as_it_is(
     call: Call, functions: Callbacks, computed: View, name: str
 ) -> None:
     middle = {
-        "draw_scatterplot": ("class", None, None, "pca"),
+        "draw_scatterplot": ("class", None, None, "pca", None),
         "draw_jaccard": ("auto", "class"),
         "draw_hierarchy": ("class",),
         "draw_heatmap": (None, "variance", None, None),
