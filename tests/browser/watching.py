@@ -41,8 +41,11 @@ class Watch:
         self.faults.append(fault[:LONGEST])
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not OF_THE_DRIVER.search(message.text):
-            self._note(f"console {message.type}: {message.text} ({message.location.get('url')})")
+        address = message.location.get("url", "")
+        # Of pages that name no icon, which are not ours, Chromium asks for one of this name.
+        wanted = message.type in {"error", "warning"} and not address.endswith("/favicon.ico")
+        if wanted and not OF_THE_DRIVER.search(message.text):
+            self._note(f"console {message.type}: {message.text} ({address})")
 
     def _request(self, request: Request) -> None:
         parts = urlsplit(request.url)
