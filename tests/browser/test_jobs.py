@@ -82,6 +82,8 @@ def test_the_list_of_jobs_says_what_is_computed(screen: Screen) -> None:
     screen.open(f"?per_class=12&projection=pca&layer={LAYER}")
     screen.page.locator(f"#{ids.SUMMARY}").select_option("above_otsu")
     screen.eventually(lambda: screen.selection().view.summary, "above_otsu")
+    # The page is built anew: a click on the old one would be lost.
+    screen.part("panel", "status", LAYER).locator("[role=progressbar]").wait_for()
     screen.page.locator(f"#{ids.JOBS}").click()
     jobs = screen.page.locator(f"#{ids.JOBS_LIST}")
     jobs.wait_for()
