@@ -283,11 +283,3 @@ class Explorer:
             return described.value.class_names
         matching = described.value.outputs == len(dataset.class_names)
         return dataset.class_names if matching else ()
-
-
-def with_registered(
-    settings: Settings, models: Iterable[ModelSpec] = (), datasets: Iterable[DatasetSpec] = ()
-) -> Settings:
-    """Return settings with further models and datasets, in front of those that they have."""
-    update = {"models": (*models, *settings.models), "datasets": (*datasets, *settings.datasets)}
-    return settings.model_copy(update=update)
