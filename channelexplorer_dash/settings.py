@@ -51,8 +51,8 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=256,
-        description="worker processes of the embedded engine, which share the cores; 1 where there is one GPU, "
-        "which is to do one job at a time",
+        description="worker processes of the embedded engine, which share the cores; 1 where they would "
+        "share one GPU, which is to do one job at a time",
     )
     device: str = Field(default="auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps`")
     threads: int = Field(

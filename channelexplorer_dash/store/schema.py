@@ -36,14 +36,17 @@ CLASS_SUMS = pl.Schema(
 """One row per class and channel: Σ and Σ² over the class's images, in how many of them the channel is
 active, and the channel's least and largest value over all classes."""
 
+_DOUBLES: pl.DataType = pl.List(pl.Float64)
+_SINGLES: pl.DataType = pl.List(pl.Float32)
+
 CLASS_MOMENTS = pl.Schema(
     {
         LABEL: pl.Int32,
         COUNT: pl.Int64,
-        MEAN: pl.List(pl.Float64),
-        M2: pl.List(pl.Float64),
-        MINIMUM: pl.List(pl.Float32),
-        MAXIMUM: pl.List(pl.Float32),
+        MEAN: _DOUBLES,
+        M2: _DOUBLES,
+        MINIMUM: _SINGLES,
+        MAXIMUM: _SINGLES,
     }
 )
 """One row per class, of all images of a summary; lists have one number per channel: the mean, Σ (s − mean)²

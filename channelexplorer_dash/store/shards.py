@@ -130,7 +130,7 @@ class ShardWriter:
 
     def _put(self, key: str, row: int, block: FloatArray) -> None:
         offset = self._offsets[key] + 4 * self._channels[key] * row
-        view = memoryview(block).cast("B")
+        view = block.data.cast("B")
         while view:
             sent = os.pwrite(self._file.fileno(), view, offset)
             view, offset = view[sent:], offset + sent
