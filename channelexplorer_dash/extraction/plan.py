@@ -13,7 +13,9 @@ from typing import Any, ClassVar, Literal
 
 from channelexplorer_dash.errors import EngineError
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
+from channelexplorer_dash.store import about_key as about_key
 from channelexplorer_dash.store import digest
+from channelexplorer_dash.store import moments_key as moments_key
 
 DerivationName = Literal[
     "projection", "scaling", "class_sums", "knn", "class_jaccard", "kernel_norms", "overlay"
@@ -47,11 +49,6 @@ def summary_key(identity: Mapping[str, Any], dataset: str, layer: str, summary: 
             "dtype": "float32",
         }
     )
-
-
-def about_key(summary: str) -> str:
-    """Return the key of the record beside a summary: images left out, non-finite values."""
-    return digest({"what": "about", "summary": summary})
 
 
 def predictions_key(identity: Mapping[str, Any], dataset: str) -> str:
@@ -167,9 +164,9 @@ class Extraction:
         return range(0, self.images, self.shard_size)
 
     @property
-    def witness(self) -> str:
-        """Key whose shards show the progress: what a shard publishes last."""
-        return self.covers[-1]
+    def shards(self) -> list[tuple[int, int]]:
+        """First row, and the row after the last, of every shard."""
+        return [(start, min(start + self.shard_size, self.images)) for start in self.starts]
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the job board and the engine's tasks pass on."""
