@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from channelexplorer_dash.core.active import active_sets
+from channelexplorer_dash.core.active import active_sets, unpacked
+from channelexplorer_dash.core.arrays import BitArray
 from channelexplorer_dash.core.channels import order as channel_order
 from channelexplorer_dash.core.channels import sorting_statistic
 from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order
@@ -176,7 +177,7 @@ def pair(work: LayerWork, prepared: Prepared, mark: PairMark) -> Answer[PairDeta
     sets = _active(work, prepared, np.asarray([mark.first, mark.second]))
     if isinstance(sets, Pending):
         return sets
-    first, second = sets
+    first, second = unpacked(sets, prepared.layer.channels)
     both, either = int((first & second).sum()), int((first | second).sum())
     detail = PairDetail(
         layer=prepared.layer,
@@ -285,12 +286,11 @@ def colours(
     return ColourValues(positions, tuple(str(name) for name in present))
 
 
-def _active(work: LayerWork, prepared: Prepared, image_ids: IntArray) -> npt.NDArray[np.bool_] | Pending:
+def _active(work: LayerWork, prepared: Prepared, image_ids: IntArray) -> BitArray | Pending:
     scaling = _scaling(work, prepared)
     if isinstance(scaling, Pending):
         return scaling
-    normalised = apply_scaling(work.rows(prepared.summary, image_ids), scaling)
-    return active_sets(normalised, prepared.view.top_fraction, scaling.dead)
+    return active_sets(work.rows(prepared.summary, image_ids), prepared.view.top_fraction, scaling)
 
 
 def _normalised(work: LayerWork, prepared: Prepared, image_ids: IntArray) -> FloatArray | Pending:

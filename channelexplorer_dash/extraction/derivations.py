@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from channelexplorer_dash.core.active import active_sets
+from channelexplorer_dash.core.active import active_sets, unpacked
+from channelexplorer_dash.core.arrays import BitArray
 from channelexplorer_dash.core.channels import class_sums
 from channelexplorer_dash.core.jaccard import class_jaccard
-from channelexplorer_dash.core.normalise import dead_channels, fit_scaling, normalise
+from channelexplorer_dash.core.normalise import fit_scaling, normalise
 from channelexplorer_dash.core.projection import project
 from channelexplorer_dash.core.separability import loo_knn_accuracy
 from channelexplorer_dash.errors import DatasetError
@@ -64,8 +65,10 @@ def _rows(store: Store, plan: Derivation) -> tuple[FloatArray, FloatArray, IntAr
     return rows, normalise(rows, plan.parameters["normalisation"]), labels
 
 
-def _active(rows: FloatArray, normalised: FloatArray, plan: Derivation) -> npt.NDArray[np.bool_]:
-    return active_sets(normalised, plan.parameters["top_fraction"], dead_channels(rows))
+def _active(rows: FloatArray, plan: Derivation) -> BitArray:
+    return active_sets(
+        rows, plan.parameters["top_fraction"], fit_scaling(rows, plan.parameters["normalisation"])
+    )
 
 
 def _projection(store: Store, plan: Derivation) -> None:
@@ -85,7 +88,7 @@ def _scaling(store: Store, plan: Derivation) -> None:
 
 def _class_sums(store: Store, plan: Derivation) -> None:
     rows, normalised, labels = _rows(store, plan)
-    sums = class_sums(normalised, labels, _active(rows, normalised, plan))
+    sums = class_sums(normalised, labels, unpacked(_active(rows, plan), rows.shape[1]))
     classes, channels = sums.sums.shape
     table = pl.DataFrame(
         {
@@ -109,8 +112,8 @@ def _knn(store: Store, plan: Derivation) -> None:
 
 
 def _class_jaccard(store: Store, plan: Derivation) -> None:
-    rows, normalised, labels = _rows(store, plan)
-    similarity = class_jaccard(_active(rows, normalised, plan), labels, np.unique(labels))
+    rows, _, labels = _rows(store, plan)
+    similarity = class_jaccard(_active(rows, plan), labels, np.unique(labels))
     store.publish_array(Kind.ARRAY, plan.key, similarity)
 
 

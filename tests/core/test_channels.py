@@ -8,18 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelexplorer_dash.core import channels as module
-from channelexplorer_dash.core.active import active_sets
+from channelexplorer_dash.core.active import active_sets, unpacked
 from channelexplorer_dash.core.arrays import chunks
 from channelexplorer_dash.core.channels import ClassSums, class_sums, order, sorting_statistic
+from channelexplorer_dash.core.normalise import fit_scaling
 from channelexplorer_dash.errors import DatasetError, SelectionError, UnknownNameError
 from tests.core.strategies import labelled
 
 Case = tuple[np.ndarray, np.ndarray]
 
 
+def sets_of(S: np.ndarray) -> np.ndarray:
+    return unpacked(active_sets(S, 0.4, fit_scaling(S, "none")), S.shape[1])
+
+
 def sums_of(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray, ClassSums]:
     S, labels = case
-    active = active_sets(S, 0.4)
+    active = sets_of(S)
     return S.astype(np.float64), labels, active, class_sums(S, labels, active)
 
 
@@ -64,7 +69,7 @@ def test_sorting_statistics_are_brute_force(case: Case) -> None:
 def test_dead_channels_have_no_statistic(case: Case) -> None:
     S, labels = case
     S[:, 0] = 1 / 3
-    sums = class_sums(S, labels, active_sets(S, 0.4))
+    sums = class_sums(S, labels, sets_of(S))
     for sorting in ("variance", "pairwise", "count"):
         assert sorting_statistic(sums, sorting)[0] == 0
 
