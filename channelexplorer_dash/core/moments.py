@@ -193,6 +193,28 @@ def pooled(moments: ClassMoments) -> tuple[int, DoubleArray, DoubleArray]:
     return total, mean, moments.m2.sum(axis=0) + between
 
 
+def normalised_moments(moments: ClassMoments, scaling: Scaling) -> ClassMoments:
+    """Return the moments of S as a normalisation per channel makes it, in closed form.
+
+    Parameters
+    ----------
+    moments
+        Of S as it is.
+    scaling
+        Of a method that treats each channel by itself: any but ``image_l1``, whose moments have to be taken
+        of the normalised rows.
+    """
+    shift, scale = scaling.shift, scaling.scale
+    return ClassMoments(
+        classes=moments.classes,
+        counts=moments.counts,
+        mean=(moments.mean - shift) * scale,
+        m2=moments.m2 * scale**2,
+        minimum=((moments.minimum - shift) * scale).astype(np.float32),
+        maximum=((moments.maximum - shift) * scale).astype(np.float32),
+    )
+
+
 def scaling_of(moments: ClassMoments, method: str) -> Scaling:
     """Return what a normalisation takes from all images: :func:`~.normalise.fit_scaling` in closed form.
 
