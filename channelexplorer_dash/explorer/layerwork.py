@@ -201,7 +201,15 @@ class LayerWork:
             source = self._summary_key(view, layer.name)
             accuracy, non_finite = None, 0
             if self.store.has(Kind.SUMMARY, source):
-                answer = self.derive("knn", view, layer, source, patience=0, neighbours=neighbours)
+                answer = self.derive(
+                    "knn",
+                    view,
+                    layer,
+                    source,
+                    patience=0,
+                    neighbours=neighbours,
+                    queries=self.settings.knn_queries,
+                )
                 non_finite = int(self.store.record(about_key(source))["non_finite"])
                 if isinstance(answer, Ready):
                     accuracy = self.store.record(answer.value)["accuracy"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +14,8 @@ from channelexplorer_dash.core.active import active_sets
 from channelexplorer_dash.core.channels import class_sums
 from channelexplorer_dash.core.jaccard import class_jaccard
 from channelexplorer_dash.core.normalise import dead_channels, fit_scaling, normalise
-from channelexplorer_dash.core.projection import project
+from channelexplorer_dash.core.pca import principal_components
+from channelexplorer_dash.core.projection import COMPONENTS, project
 from channelexplorer_dash.core.separability import loo_knn_accuracy
 from channelexplorer_dash.errors import DatasetError
 from channelexplorer_dash.extraction.plan import Derivation, about_key
@@ -69,10 +71,12 @@ def _active(rows: FloatArray, normalised: FloatArray, plan: Derivation) -> npt.N
 
 
 def _projection(store: Store, plan: Derivation) -> None:
-    _, normalised, _ = _rows(store, plan)
-    store.publish_array(
-        Kind.ARRAY, plan.key, project(normalised, plan.parameters["method"], plan.parameters["seed"])
-    )
+    ids, _ = readable_sample(store, plan.source, plan.sample)
+    S = store.array(Kind.SUMMARY, plan.source)
+    scaling = fit_scaling(S[ids], plan.parameters["normalisation"])
+    components = principal_components(S, COMPONENTS, scaling, ids)
+    positions = project(components.scores, plan.parameters["method"], plan.parameters["seed"])
+    store.publish_array(Kind.ARRAY, plan.key, positions)
 
 
 def _scaling(store: Store, plan: Derivation) -> None:
@@ -104,8 +108,11 @@ def _class_sums(store: Store, plan: Derivation) -> None:
 
 def _knn(store: Store, plan: Derivation) -> None:
     _, normalised, labels = _rows(store, plan)
-    accuracy = loo_knn_accuracy(normalised, labels, k=plan.parameters["neighbours"], metric="cosine")
-    store.publish_record(plan.key, {"accuracy": float(accuracy), "images": len(labels)})
+    parameters = plan.parameters
+    measured = loo_knn_accuracy(
+        normalised, labels, k=parameters["neighbours"], metric="cosine", queries=parameters["queries"]
+    )
+    store.publish_record(plan.key, asdict(measured))
 
 
 def _class_jaccard(store: Store, plan: Derivation) -> None:
