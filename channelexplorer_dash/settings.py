@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     )
 
     knn_neighbours: int = Field(default=5, ge=1, description="k of the depth profile's kNN accuracy")
+    knn_queries: int = Field(
+        default=5000,
+        ge=0,
+        description="images that vote for the depth profile's kNN accuracy, by their neighbours among all; "
+        "a stratified sample where there are more; 0 for all",
+    )
     jaccard_images: int = Field(
         default=300, ge=2, le=2000, description="images of the image × image Jaccard view"
     )

@@ -7,6 +7,7 @@ is published under its own key, so that it is computed once, whoever needs it fi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -163,17 +164,8 @@ def _projection(store: Store, plan: Derivation) -> None:
 def _knn(store: Store, plan: Derivation) -> None:
     ids, labels = _sample(store, plan)
     rows = np.asarray(store.array(Kind.SUMMARY, plan.source)[ids])
-    queries = stratified(labels, plan.parameters["queries"] or len(labels), 0)
-    found = loo_knn_accuracy(rows, labels, plan.parameters["neighbours"], "cosine", queries)
-    store.publish_record(
-        plan.key,
-        {
-            "accuracy": found.accuracy,
-            "standard_error": found.standard_error,
-            "voters": found.voters,
-            "images": found.images,
-        },
-    )
+    neighbours, queries = plan.parameters["neighbours"], plan.parameters["queries"]
+    store.publish_record(plan.key, asdict(loo_knn_accuracy(rows, labels, neighbours, "cosine", queries)))
 
 
 def _kernel_norms(store: Store, plan: Derivation) -> None:
