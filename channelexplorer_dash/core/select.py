@@ -86,10 +86,11 @@ def _single() -> tuple[Array, Array]:
 
 
 @compiled
-def _key(limit: float, single: Array, single_bits: Array) -> int:
+def _key(limit: np.float32, single: Array, single_bits: Array) -> int:
     """Return a whole number that orders as float32 does."""
     single[0] = limit
-    return single_bits[0] ^ ((single_bits[0] >> 31) & 0x7FFFFFFF)
+    bits: int = single_bits[0]
+    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 
 
 @compiled
@@ -97,12 +98,12 @@ def _choose(
     values: Array,
     k: int,
     live: int,
-    guess: float,
-    step: float,
+    guess: np.float32,
+    step: np.float32,
     marks: Array,
     single: Array,
     single_bits: Array,
-) -> tuple[float, float]:
+) -> tuple[np.float32, np.float32]:
     """Mark the k largest in ``marks[0]``; return a limit between them and the rest, and its change a rank.
 
     Two limits close in on the k-th largest: at least k are above the lower one (``marks[0]``), fewer above
