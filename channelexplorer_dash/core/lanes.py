@@ -3,6 +3,9 @@
 Each is written in LLVM's portable vectors, and becomes AVX2, AVX-512 or NEON, whatever the machine has.
 Arrays come as addresses (``array.ctypes.data``); the caller sees to it that they are long enough. Bits of a
 word are in the order of the bytes of a little-endian machine, as are all that numba supports.
+
+Whoever changes an instruction touches its callers' files, too: numba keeps their machine code by the date of
+the file.
 """
 
 from __future__ import annotations
