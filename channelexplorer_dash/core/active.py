@@ -148,4 +148,5 @@ def unpacked(sets: BitArray, channels: int) -> BoolArray:
 
 def set_sizes(sets: BitArray) -> IntArray:
     """Return how many channels are in each set: int64 (n,) of uint64 (n, ⌈C / 64⌉)."""
-    return np.bitwise_count(sets).sum(axis=1, dtype=np.int64)
+    sizes: IntArray = np.bitwise_count(sets).sum(axis=1, dtype=np.int64)
+    return sizes

@@ -68,11 +68,15 @@ def _list_members(row: Array, empty: int, offsets: Array) -> int:
 @compiled
 def _count_rows(table: Array, at: int, offsets: Array, length: int, planes: Array, counts: Array) -> None:
     """Add up the rows of bits at ``offsets`` behind byte ``at`` of a table: the sums of 256 columns."""
-    planes[:] = 0
     depth = planes.shape[0]
+    for level in range(depth):
+        for word in range(WORDS):
+            planes[level, word] = 0
+    # Addresses are taken once: each time costs as much as adding a few rows.
+    counters, rows, begins = planes.ctypes.data, table.ctypes.data + at, offsets.ctypes.data
     for first in range(0, length, TURN):
-        add_rows(planes.ctypes.data, depth, table.ctypes.data + at, offsets.ctypes.data + 4 * first)
-    unpack_counters(planes.ctypes.data, depth, counts.ctypes.data)
+        add_rows(counters, depth, rows, begins + 4 * first)
+    unpack_counters(counters, depth, counts.ctypes.data)
 
 
 @compiled
@@ -180,10 +184,13 @@ def active_counts(sets: Array, order: Array, starts: Array, counts: Array) -> No
         for first in range(starts[label], starts[label + 1], _BATCH):
             size = min(_BATCH, starts[label + 1] - first)
             length = -(-size // TURN) * TURN
-            for row in range(size):
-                rows[row, : sets.shape[1]] = sets[order[first + row]]
-            rows[size:length] = 0
+            for row in range(length):
+                for word in range(sets.shape[1]):
+                    rows[row, word] = sets[order[first + row], word] if row < size else np.uint64(0)
+            depth = 4
+            while size >> depth:
+                depth += 1
             for word in range(0, words, WORDS):
-                _count_rows(rows, 8 * word, offsets, length, planes, part)
+                _count_rows(rows, 8 * word, offsets, length, planes[:depth], part)
                 for lane in range(min(LANES, counts.shape[1] - 64 * word)):
                     counts[label, 64 * word + lane] += part[lane]

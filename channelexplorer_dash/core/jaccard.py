@@ -237,7 +237,7 @@ def _pair_sums(sets: BitArray, sizes: IntArray, ranks: IntArray, K: int, threads
         pair_sums(sets, sizes, ranks, part.start, part.stop, fixed, entries, _planes(sizes), sums)
         return first, sums
 
-    # In two halves, the lower of 32 bits: whole numbers are exact in any order, and there is room for any sum.
+    # In two halves, the lower of 32 bits: whole numbers are exact in any order, and any sum has room.
     high, low = np.zeros((K, K), np.int64), np.zeros((K, K), np.int64)
     for first, sums in each(add, list(chunks(n, 1, _ROWS)), threads):
         rows = slice(first, first + len(sums))

@@ -1,8 +1,11 @@
 """Instructions on many bits or numbers at once, for compiled loops: what numba has no words for.
 
 Each is written in LLVM's portable vectors, and becomes AVX2, AVX-512 or NEON, whatever the machine has.
-Arrays come as addresses (``array.ctypes.data``); the caller sees to it that they are long enough. The order of
-bits in a word is that of its bytes on a little-endian machine, as in all that numba supports.
+Arrays come as addresses (``array.ctypes.data``); the caller sees to it that they are long enough. Bits of a
+word are in the order of the bytes of a little-endian machine, as are all that numba supports.
+
+Whoever changes an instruction touches its callers' files, too: numba keeps their machine code by the date of
+the file.
 """
 
 from __future__ import annotations
@@ -132,10 +135,10 @@ def _lowest_bit(typing: Any, word: Any) -> tuple[Any, Build]:
     return types.int64(types.uint64), build
 
 
-add_rows = intrinsic(_add_rows)
-unpack_counters = intrinsic(_unpack_counters)
-mark_above = intrinsic(_mark_above)
-lowest_bit = intrinsic(_lowest_bit)
+add_rows: Any = intrinsic(_add_rows)
+unpack_counters: Any = intrinsic(_unpack_counters)
+mark_above: Any = intrinsic(_mark_above)
+lowest_bit: Any = intrinsic(_lowest_bit)
 
 
 def _full_adder(b: Any, x: Any, y: Any, z: Any) -> tuple[Any, Any]:

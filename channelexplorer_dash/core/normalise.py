@@ -18,6 +18,9 @@ from channelexplorer_dash.core.arrays import (
 )
 from channelexplorer_dash.errors import DatasetError, unknown_name
 
+# Bytes of a temporary array that is better made many times in the cache than once outside of it.
+_CACHED_BYTES = 2**18
+
 METHODS = ("none", "minmax", "zscore", "image_l1")
 
 
@@ -157,8 +160,9 @@ def image_sizes(values: FloatArray, images: IntArray) -> DoubleArray:
         float64 (n,).
     """
     sizes = np.empty(len(images))
-    for part in chunks(len(images), 8 * values.shape[1]):
-        sizes[part] = np.abs(values[images[part]].astype(np.float64)).sum(axis=1)
+    for part in chunks(len(images), 8 * values.shape[1], _CACHED_BYTES):
+        block = values[images[part]].astype(np.float64)
+        np.abs(block, out=block).sum(axis=1, out=sizes[part])
     return sizes
 
 

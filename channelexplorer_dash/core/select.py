@@ -15,6 +15,9 @@ Array = np.ndarray[Any, Any]
 _FEW = 24
 # Guesses by interpolation before halving takes over, which ends after 32 steps whatever the values are.
 _GUESSES = 8
+# Ranks that a guess aims beside the k-th largest, so that the next limit most likely lies on its other side.
+_ASIDE = 8
+_NO_SIGN, _INFINITE = 0x7FFFFFFF, 0x7F800000
 
 
 @compiled
@@ -53,8 +56,8 @@ def select_largest(
     channels, words = S.shape[1], sets.shape[1]
     values = np.full(BLOCK * words, -np.inf, np.float32)
     bits = values.view(np.int32)
-    single, single_bits = _single()
     marks = np.empty((3, words), np.uint64)
+    few, where = np.empty(_FEW, np.float32), np.empty(_FEW, np.int64)
     limit, step = np.float32(0.0), np.float32(1.0)
     for at in range(images.shape[0]):
         row = S[images[at]]
@@ -66,30 +69,32 @@ def select_largest(
                 values[c] = np.float32(np.float64(row[c]) / sizes[at])
         else:
             values[:channels] = row
-        wrong = 0
+        # The bits of an absolute value order as it does, and NaN is beyond infinity.
+        largest = np.int32(0)
         for c in range(channels):
-            wrong |= (bits[c] & 0x7FFFFFFF) >= 0x7F800000
-        if wrong:
+            largest = max(largest, np.int32(bits[c] & _NO_SIGN))
+        if largest >= _INFINITE:
             bad[at] = True
             continue
         for c in dead:
             values[c] = -np.inf
-        limit, step = _choose(values, k, channels - dead.shape[0], limit, step, marks, single, single_bits)
-        sets[at] = marks[0]
+        limit, step, chosen = _choose(values, k, channels - dead.shape[0], limit, step, marks, few, where)
+        for word in range(words):
+            sets[at, word] = marks[chosen, word]
 
 
 @compiled
-def _single() -> tuple[Array, Array]:
-    """Return a float32 and its bits as int32, in the same place."""
-    value = np.zeros(1, np.float32)
-    return value, value.view(np.int32)
-
-
-@compiled
-def _key(limit: float, single: Array, single_bits: Array) -> int:
+def _key(limit: np.float32) -> int:
     """Return a whole number that orders as float32 does."""
-    single[0] = limit
-    return single_bits[0] ^ ((single_bits[0] >> 31) & 0x7FFFFFFF)
+    bits = int(np.float32(limit).view(np.int32))
+    return bits ^ ((bits >> 31) & _NO_SIGN)
+
+
+@compiled
+def _limit(key: int) -> np.float32:
+    """Return the float32 of such a number."""
+    limit: np.float32 = np.int32(key ^ ((key >> 31) & _NO_SIGN)).view(np.float32)
+    return limit
 
 
 @compiled
@@ -97,82 +102,93 @@ def _choose(
     values: Array,
     k: int,
     live: int,
-    guess: float,
-    step: float,
+    guess: np.float32,
+    step: np.float32,
     marks: Array,
-    single: Array,
-    single_bits: Array,
-) -> tuple[float, float]:
-    """Mark the k largest in ``marks[0]``; return a limit between them and the rest, and its change a rank.
+    few: Array,
+    where: Array,
+) -> tuple[np.float32, np.float32, int]:
+    """Mark the k largest; return a limit between them and the rest, its change a rank, and the row of marks.
 
-    Two limits close in on the k-th largest: at least k are above the lower one (``marks[0]``), fewer above
-    the upper one (``marks[1]``), until only a few or only equal ones lie between. ``guess`` and ``step`` are
-    what the image before returned: they change what it takes, not what is found.
+    Two limits close in on the k-th largest: at least k are above the lower one, fewer above the upper one,
+    until only a few or only equal ones lie between. ``guess`` and ``step`` are what the image before
+    returned: they change how long it takes, not what is found.
     """
-    blocks = marks.shape[1]
+    blocks, numbers, rows = marks.shape[1], values.ctypes.data, marks.ctypes.data
+    width = 8 * blocks
     lower, upper = np.float32(-np.inf), np.float32(np.inf)
     many, fewer = live, 0  # above the lower limit, above the upper limit
-    have_many = False
-    marks[1] = 0
-    limit = np.float32(guess)
+    low, high, spare = 0, 1, 2  # rows of marks
+    for block in range(blocks):
+        marks[high, block] = 0
+    marked = False  # whether the lower limit's row is written
+    limit = guess
     tries = 0
-    while many > k:
-        bottom = _key(lower, single, single_bits)
-        top = _key(upper, single, single_bits)
-        if top - bottom == 1 or (have_many and many - fewer <= _FEW):
+    while many > k and not (marked and many - fewer <= _FEW):
+        bottom, top = _key(lower), _key(upper)
+        if top - bottom == 1:
             break
         if tries > _GUESSES or not lower < limit < upper:
-            middle = (bottom + top) >> 1
-            single_bits[0] = middle ^ ((middle >> 31) & 0x7FFFFFFF)
-            limit = single[0]
-        found = mark_above(values.ctypes.data, blocks, limit, marks[2].ctypes.data)
+            limit = _limit((bottom + top) >> 1)
+        found = mark_above(numbers, blocks, limit, rows + width * spare)
         if found >= k:
-            lower, many, have_many = limit, found, True
-            marks[0] = marks[2]
+            lower, many, marked = limit, found, True
+            low, spare = spare, low
         else:
             upper, fewer = limit, found
-            marks[1] = marks[2]
-        if have_many and fewer > 0:
+            high, spare = spare, high
+        if marked and fewer > 0:
             step = (upper - lower) / np.float32(many - fewer)
-            limit = lower + (upper - lower) * np.float32(many - k) / np.float32(many - fewer)
-        elif have_many:
-            limit = lower + step * np.float32((many - k + _FEW // 2) << tries)
+            aside = _ASIDE if many - k > k - fewer else -_ASIDE
+            limit = lower + step * np.float32(many - k - aside)
+        elif marked:
+            limit = lower + step * np.float32((many - k + _ASIDE) << tries)
         else:
-            limit = upper - step * np.float32((k - fewer + _FEW // 2) << tries)
+            limit = upper - step * np.float32((k - fewer + _ASIDE) << tries)
         tries += 1
-    if not have_many:
-        mark_above(values.ctypes.data, blocks, lower, marks[0].ctypes.data)
+    if not marked:
+        mark_above(numbers, blocks, lower, rows + width * low)
     if many > k:
-        _fill_up(values, k - fewer, many - fewer, marks, single)
-    return (limit if limit > lower else lower), step
+        if many - fewer <= _FEW:
+            _add_largest(values, k - fewer, marks[low], marks[high], few, where)
+        else:
+            _add_first(k - fewer, marks[low], marks[high])
+        low = high
+        if fewer > 0:
+            lower += (upper - lower) * np.float32(many - k) / np.float32(many - fewer)
+    return lower, step, low
 
 
 @compiled
-def _fill_up(values: Array, room: int, count: int, marks: Array, single: Array) -> None:
-    """Leave in ``marks[0]`` what is in ``marks[1]`` and the ``room`` largest of the others in it.
-
-    More than a few others are equal.
-    """
-    few = count <= _FEW
-    best = np.empty(_FEW, np.float32)
-    where = np.empty(_FEW, np.int64)
-    taken = 0
-    for word in range(marks.shape[1]):
-        rest = marks[0, word] & ~marks[1, word]
-        marks[0, word] = marks[1, word]
-        while rest != 0 and (few or taken < room):
-            channel = 64 * word + lowest_bit(rest)
-            if few:
-                value = values[channel]
-                place = taken
-                while place > 0 and best[place - 1] < value:
-                    best[place], where[place] = best[place - 1], where[place - 1]
-                    place -= 1
-                best[place], where[place] = value, channel
-            else:
-                marks[0, word] |= rest & (~rest + np.uint64(1))
-            taken += 1
+def _add_largest(values: Array, room: int, wide: Array, narrow: Array, few: Array, where: Array) -> None:
+    """Add to ``narrow`` the ``room`` largest of the few channels that are in ``wide`` alone."""
+    count = 0
+    for word in range(wide.shape[0]):
+        rest = wide[word] & ~narrow[word]
+        while rest != 0:
+            where[count] = 64 * word + lowest_bit(rest)
+            few[count] = values[where[count]]
             rest &= rest - np.uint64(1)
-    if few:
-        for place in range(room):
-            marks[0, where[place] >> 6] |= np.uint64(1) << np.uint64(where[place] & 63)
+            count += 1
+    for place in range(count, _FEW):
+        few[place] = -np.inf
+    for place in range(count):
+        # Those that come first: the larger ones, and the equal ones before it.
+        ahead = 0
+        for other in range(_FEW):
+            ahead += few[other] > few[place]
+        for other in range(place):
+            ahead += few[other] == few[place]
+        if ahead < room:
+            narrow[where[place] >> 6] |= np.uint64(1) << np.uint64(where[place] & 63)
+
+
+@compiled
+def _add_first(room: int, wide: Array, narrow: Array) -> None:
+    """Add to ``narrow`` the first ``room`` channels that are in ``wide`` alone, which are equal."""
+    for word in range(wide.shape[0]):
+        rest = wide[word] & ~narrow[word]
+        while rest != 0 and room > 0:
+            narrow[word] |= rest & (~rest + np.uint64(1))
+            rest &= rest - np.uint64(1)
+            room -= 1
