@@ -3,9 +3,11 @@
 The same extraction job is done by embedded engines of 1, 2 and 4 worker processes, in turn, each on a new
 store and with its workers warm (torch imported, model described): ResNet-18 at 96², whose forward pass takes
 nearly all of the time. Every worker has one thread for it, so that the ratio is of processes alone; with two
-cores, four workers can only be as fast as two. The latency is from ``Engine.submit`` in this process to the moment at which the
-worker begins with the task, as Dask's record of the worker has it: the job board's marker, the sending
-thread, TLS, the scheduler and the worker lie between.
+cores, four workers can only be as fast as two.
+
+The latency is from ``Engine.submit`` in this process to the moment at which the worker begins with the task,
+as Dask's record of the worker has it: the job board's marker, the sending thread, TLS, the scheduler and the
+worker lie between.
 """
 
 from __future__ import annotations
