@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -126,6 +127,11 @@ def test_two_servers_compute_a_layer_once(store: Path, seen: Path, quiet: dict[s
     assert images(seen) == IMAGES
 
 
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def cluster(folder: Path, size: int) -> Iterator[str]:
     """Run a plain Dask scheduler and plain workers, as a person would; yield the address."""
@@ -137,6 +143,7 @@ def cluster(folder: Path, size: int) -> Iterator[str]:
     worker = ["worker", address, "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]
     processes = [subprocess.Popen([*dask, *words], **quietly) for words in (scheduler, *[worker] * size)]  # type: ignore[call-overload]
     try:
+        until(lambda: answers(port))
         yield address
     finally:
         for process in reversed(processes):
@@ -191,7 +198,7 @@ def test_a_full_disk_is_told_and_the_job_goes_on_once_there_is_room(
     reserve.unlink()
     with pytest.raises(ChannelExplorerError, match="disk is full") as told:
         settled(lambda: ask(explorer))
-    assert not half_written(store)
+    until(lambda: not half_written(store))
     before = results(store)
     assert all(quiet[name] == content for name, content in before.items())
     filler.unlink()
