@@ -239,16 +239,16 @@ class Engine:
     def _join_or_start(self) -> Client:
         folder = self._store.root / "engine"
         folder.mkdir(exist_ok=True, mode=0o700)
-        if (client := _join_file(folder)) is not None:
+        if (client := join_file(folder)) is not None:
             return client
         try:
             with FileLock(folder / "start.lock", timeout=_START_SECONDS):
-                if (client := _join_file(folder)) is not None:
+                if (client := join_file(folder)) is not None:
                     return client
                 process = _start_process(folder, self._settings)
                 deadline = time.monotonic() + _START_SECONDS
                 while time.monotonic() < deadline and process.poll() is None:
-                    if (client := _join_file(folder)) is not None:
+                    if (client := join_file(folder)) is not None:
                         return client
                     time.sleep(0.05)
         except Timeout as error:
@@ -258,7 +258,7 @@ class Engine:
         raise EngineError(f"The engine did not start. What it said is in {folder / LOG_FILE}.")
 
 
-def _join_file(folder: Path) -> Client | None:
+def join_file(folder: Path) -> Client | None:
     """Join the engine that the store names, if it is there and answers."""
     from distributed.security import Security
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -81,11 +82,10 @@ class Store:
 
     def array(self, kind: Kind, key: str) -> npt.NDArray[Any]:
         """Map a published array read-only: all processes of the machine share its pages."""
+        path = self.path(kind, key)
+        inode = self._use(path)
         with explained(self.root):
-            mapped: npt.NDArray[Any] = np.load(
-                self._use(self.path(kind, key)), mmap_mode="r", allow_pickle=False
-            )
-            return mapped
+            return np.memmap(path, mode="r", **_layout(path, inode))
 
     def publish_record(self, key: str, record: Mapping[str, Any]) -> None:
         """Publish a JSON object."""
@@ -105,7 +105,9 @@ class Store:
 
     def scan(self, key: str) -> pl.LazyFrame:
         """Scan a published table lazily."""
-        return pl.scan_parquet(self._use(self.path(Kind.TABLE, key)))
+        path = self.path(Kind.TABLE, key)
+        self._use(path)
+        return pl.scan_parquet(path)
 
     def shards(self, plan: str) -> ShardFolder:
         """Return the shards of a plan that is under way."""
@@ -128,18 +130,17 @@ class Store:
             with self.publishing(kind, key) as file:
                 write(file)
 
-    def _use(self, path: Path) -> Path:
-        """Note that a result is used: the least recently used give way to a quota.
+    def _use(self, path: Path) -> int:
+        """Note that a result is used, since the least recently used give way to a quota; return its inode.
 
-        The file's time of change says it, since many disks are mounted without times of access.
+        The file's time of change says it: many disks are mounted without times of access.
         """
-        now = time.time()
         with explained(self.root):
-            changed = path.stat().st_mtime
-        if now - changed > USE_SECONDS:
+            found = path.stat()
+        if time.time() - found.st_mtime > USE_SECONDS:
             with contextlib.suppress(OSError):
                 os.utime(path)
-        return path
+        return found.st_ino
 
     def _check_version(self) -> None:
         file = self.root / _VERSION_FILE
@@ -153,6 +154,21 @@ class Store:
                 f"{found[:20]}, this one reads {SCHEMA_VERSION}). Choose another folder with --store, "
                 "or remove it."
             )
+
+
+# Reading the header takes longer than mapping the file, and a file never changes.
+@lru_cache(maxsize=1024)
+def _layout(path: Path, inode: int) -> dict[str, Any]:
+    """Return what ``numpy.memmap`` has to know of a .npy file."""
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        return {
+            "dtype": dtype,
+            "shape": shape,
+            "order": "F" if fortran else "C",
+            "offset": file.tell(),
+        }
 
 
 def files_below(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -69,6 +69,8 @@ class JobBoard:
 
     def post(self, key: str, label: str, covers: tuple[str, ...], work: Mapping[str, Any]) -> Marker:
         """Put up a marker, or return the one that another process put up first."""
+        if (up := self.find(key)) is not None:
+            return up
         marker = Marker(key, uuid.uuid4().hex[:12], label, covers, work)
         text = json.dumps(asdict(marker))
         with explained(self._root):

@@ -31,11 +31,16 @@ def written(target: Path, root: Path) -> Iterator[IO[bytes]]:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=TEMPORARY)
     try:
-        with os.fdopen(descriptor, "w+b") as file:
+        file = os.fdopen(descriptor, "w+b")
+        try:
             yield file
             with explained(root):
                 file.flush()
-                os.fsync(file.fileno())
+                os.fsync(descriptor)
+        finally:
+            # Everything is on the disk by now, or an exception says why not: closing would only say it again.
+            with contextlib.suppress(OSError):
+                file.close()
         with explained(root):
             Path(temporary).replace(target)
     except BaseException:
