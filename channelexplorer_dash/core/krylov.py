@@ -28,10 +28,11 @@ def leading_directions(
 ) -> tuple[DoubleArray, DoubleArray, DoubleArray] | None:
     """Find the leading right singular vectors of a matrix X by block Krylov iteration.
 
-    Rayleigh–Ritz for Xᵀ X on a basis that grows by the residuals of the leading vectors (block Lanczos; Golub
-    and Underwood 1977, Musco and Musco 2015), until the residual r of each of the first two bounds its angle,
-    r / gap (Davis and Kahan 1970), by 3·10⁻⁵. It starts from a few such steps on ``rough``, from normal numbers
-    with a fixed seed. The vectors after the first few are as good as one pass over X makes those of ``rough``.
+    Rayleigh–Ritz for Xᵀ X on a basis that grows by the residuals of the leading vectors (block Lanczos;
+    Golub and Underwood 1977, Musco and Musco 2015), until the residual r of each of the first two bounds
+    its angle, r / gap (Davis and Kahan 1970), by 3·10⁻⁵. It starts from a few such steps on ``rough``, from
+    normal numbers with a fixed seed. The vectors after the first few are as good as one pass over X makes
+    those of ``rough``.
 
     Parameters
     ----------

@@ -43,13 +43,41 @@ def metric_mds(points: DoubleArray, start: DoubleArray, seed: int) -> DoubleArra
         return smacof(_distances(points, points), start)
     landmarks: IntArray = np.sort(np.random.default_rng(seed).permutation(n)[:LANDMARKS])
     fixed = smacof(_distances(points[landmarks], points[landmarks]), start[landmarks])
-    moved = fixed - start[landmarks]
-    placed = np.empty_like(start)
-    for part in chunks(n, 8 * LANDMARKS):
-        distances = _distances(points[part], points[landmarks])
-        # A point starts where its nearest landmark has gone from the same place.
-        placed[part] = _place(distances, fixed, start[part] + moved[np.argmin(distances, axis=1)])
+    placed = place_by_landmarks(points, start, points[landmarks], start[landmarks], fixed)
     placed[landmarks] = fixed
+    return placed
+
+
+def place_by_landmarks(
+    points: DoubleArray,
+    start: DoubleArray,
+    landmarks: DoubleArray,
+    landmark_start: DoubleArray,
+    fixed: DoubleArray,
+) -> DoubleArray:
+    """Place each point for the least stress to landmarks that stay where they are.
+
+    Parameters
+    ----------
+    points
+        float64 (n, d).
+    start
+        float64 (n, 2): a point starts where its nearest landmark has gone from the same place.
+    landmarks
+        float64 (m, d).
+    landmark_start, fixed
+        float64 (m, 2): where the landmarks started, and where they are.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (n, 2).
+    """
+    moved = fixed - landmark_start
+    placed = np.empty_like(start)
+    for part in chunks(len(points), 8 * len(landmarks)):
+        distances = _distances(points[part], landmarks)
+        placed[part] = _place(distances, fixed, start[part] + moved[np.argmin(distances, axis=1)])
     return placed
 
 

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours: blocks of float32 products, the closest of them measured again in double precision."""
+"""Exact nearest neighbours: blocks of float32 products, the closest measured again in double precision."""
 
 from __future__ import annotations
 

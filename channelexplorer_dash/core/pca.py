@@ -1,4 +1,4 @@
-"""Principal components: deterministic, with fixed signs; exact, or by block Krylov iteration where S is large."""
+"""Principal components: deterministic, with fixed signs; iterated where S is large."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from channelexplorer_dash.errors import DatasetError
 
 # Multiply-adds of the covariance up to which it is formed in double precision.
 _DOUBLE_WORK = 2e10
-# Beyond that the directions are iterated, if there are so many times more channels (and images) than components.
+# Beyond that the directions are iterated, if there are so many times more channels than components.
 _ITERATED = 8
 # Rows that a first guess of the directions is taken from.
 _SAMPLE = 5000
@@ -123,7 +123,7 @@ def principal_components(
 def _directions(
     centred: _Centred, count: int, *, iterate: bool
 ) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
-    """Return the largest eigenvalues of Xᵀ X, largest first, their vectors (C, count) and scores (n, count)."""
+    """Return the largest eigenvalues of Xᵀ X, their vectors (C, count) and scores (n, count)."""
     from scipy.linalg import eigh
 
     n, channels = centred.shape

@@ -24,6 +24,8 @@ PERPLEXITY = 30.0
 # Rounds of UMAP's optimisation, for up to so many images: with PCA's start, more change little.
 _EPOCHS = ((10_000, 500), (25_000, 200))
 _FEWEST_EPOCHS = 200
+# Images up to which t-SNE sums the repulsion over a tree; beyond, it interpolates on a grid.
+MOST_BY_TREE = 10_000
 # t-SNE's steps with and without exaggeration, and the exaggeration.
 _EARLY, _LATE, _EXAGGERATION = 250, 500, 12.0
 
@@ -70,18 +72,25 @@ def project(components: npt.ArrayLike, method: str, seed: int) -> FloatArray:
     if method not in METHODS:
         raise unknown_name("projection", method, list(METHODS))
     scores = matrix(components)
-    plane = np.zeros((len(scores), 2))
-    plane[:, : scores.shape[1]] = scores[:, :2]
-    spread = float(np.abs(plane).max())
+    start = plane(scores)
+    spread = float(np.abs(start).max())
     few = method != "mds" and len(scores) < FEWEST_FOR_NEIGHBOURS
     if method == "pca" or few or spread == 0:
-        return plane.astype(np.float32)
+        return start.astype(np.float32)
     seed %= 2**32
     if method == "mds":
         # In units in which nothing overflows.
-        return (metric_mds(scores / spread, plane / spread, seed) * spread).astype(np.float32)
+        return (metric_mds(scores / np.float64(spread), start / spread, seed) * spread).astype(np.float32)
     points = (scores[:, scores.any(axis=0)] / spread).astype(np.float32)
-    return _umap(points, plane / spread, seed) if method == "umap" else _tsne(points, plane / spread, seed)
+    start /= spread
+    return _umap(points, start, seed) if method == "umap" else _tsne(points, start, seed)
+
+
+def plane(scores: FloatArray | DoubleArray) -> DoubleArray:
+    """Return the first two columns of (n, d) scores, float64 (n, 2); zeros where there is but one."""
+    result = np.zeros((len(scores), 2))
+    result[:, : scores.shape[1]] = scores[:, :2]
+    return result
 
 
 def _umap(points: FloatArray, start: DoubleArray, seed: int) -> FloatArray:
@@ -130,7 +139,12 @@ def _tsne(points: FloatArray, start: DoubleArray, seed: int) -> FloatArray:
     # The first axis starts with a standard deviation of 1e-4, as openTSNE's own start from PCA; a little is
     # added by the seed, so that equal images do not lie upon each other to the end.
     jitter = np.random.default_rng(seed).normal(scale=1e-8, size=start.shape)
-    embedding = TSNEEmbedding(start * (1e-4 / start[:, 0].std()) + jitter, affinities, n_jobs=1)
+    embedding = TSNEEmbedding(
+        start * (1e-4 / start[:, 0].std()) + jitter,
+        affinities,
+        negative_gradient_method="bh" if n <= MOST_BY_TREE else "fft",
+        n_jobs=1,
+    )
     embedding.optimize(_EARLY, exaggeration=_EXAGGERATION, momentum=0.5, inplace=True)
     embedding.optimize(_LATE, momentum=0.8, inplace=True)
     return np.asarray(embedding, np.float32)

@@ -29,7 +29,7 @@ def test_every_step_is_that_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_steps_end_near_the_least_stress_that_they_lead_to() -> None:
     points = np.random.default_rng(10).standard_normal((60, 8)).astype(np.float32)
-    distances, start = cdist(points, points), principal_components(points, 2)
+    distances, start = cdist(points, points), principal_components(points, 2).scores
     _, reference = sklearn_smacof(
         distances, init=start, n_init=1, max_iter=3000, eps=1e-12, normalized_stress=False
     )
