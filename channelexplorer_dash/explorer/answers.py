@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +13,14 @@ from channelexplorer_dash.core.channels import order as channel_order
 from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order
 from channelexplorer_dash.core.normalise import apply_scaling
 from channelexplorer_dash.core.sampling import stratified
-from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import (
     Answer,
     ChannelDetail,
     ClassJaccard,
-    FloatArray,
     Heatmap,
     ImageJaccard,
-    ImageRow,
     IntArray,
     PairDetail,
     Pending,
@@ -64,17 +60,6 @@ class Prepared:
     layer: Layer
     summary: str
     sample: Sample
-
-
-@dataclass(frozen=True)
-class ColourValues:
-    """What images are coloured by: numbers, or the positions of names (-1: not known).
-
-    ``values`` is float64 (n,) without ``names``, int64 (n,) with them.
-    """
-
-    values: npt.NDArray[Any]
-    names: tuple[str, ...] | None
 
 
 def scatter(work: LayerWork, prepared: Prepared, projection: Projection) -> Answer[Scatter]:
@@ -201,89 +186,12 @@ def channel(work: LayerWork, prepared: Prepared, mark: ChannelMark) -> Answer[Ch
     return Ready(detail, digest([prepared.summary, prepared.view.to_json(), mark.channel]))
 
 
-def check_images(dataset: Dataset, image_ids: Sequence[int]) -> None:
-    """Raise UnknownNameError where a dataset has no such image."""
-    if wrong := [i for i in image_ids if not 0 <= i < len(dataset)]:
-        raise UnknownNameError(
-            f"{dataset.name} has {len(dataset):,} images, numbered from 0: there is no image {wrong[0]}."
-        )
-
-
 def check_channel(layer: Layer, channel: int) -> None:
     """Raise UnknownNameError where a layer has no such channel."""
     if not 0 <= channel < layer.channels:
         raise UnknownNameError(
             f"{layer.name} has {layer.channels:,} channels, numbered from 0: there is no channel {channel}."
         )
-
-
-def image_rows(
-    dataset: Dataset,
-    image_ids: Sequence[int],
-    predictions: tuple[IntArray, FloatArray] | None,
-    output_names: tuple[str, ...],
-) -> tuple[ImageRow, ...]:
-    """Return what is known of some images."""
-    further = [name for name in dataset.table.columns if name not in {IMAGE_ID, LABEL, SOURCE}]
-    table = dataset.table[list(image_ids)]
-    columns = table.select(further).to_dicts() if further else [{} for _ in image_ids]
-    rows = []
-    for position, image_id in enumerate(image_ids):
-        label = int(dataset.labels[image_id])
-        row = ImageRow(
-            image_id=image_id,
-            label=label,
-            label_name=dataset.class_names[label],
-            source=str(table[SOURCE][position]),
-            columns=columns[position],
-        )
-        if predictions is not None and (predicted := int(predictions[0][image_id])) >= 0:
-            row = replace(
-                row,
-                prediction=predicted,
-                prediction_name=output_names[predicted] if predicted < len(output_names) else str(predicted),
-                confidence=float(predictions[1][image_id]),
-                correct=output_names[predicted] == row.label_name if row.label_name in output_names else None,
-            )
-        rows.append(row)
-    return tuple(rows)
-
-
-def colours(
-    dataset: Dataset,
-    sample: Sample,
-    colour_by: str,
-    predictions: tuple[IntArray, FloatArray] | None,
-    output_names: tuple[str, ...],
-) -> ColourValues:
-    """Return what a sample's images are coloured by."""
-    ids = sample.image_ids
-    if colour_by == "class":
-        return ColourValues(sample.labels, sample.class_names)
-    if colour_by in {"prediction", "correct", "confidence"}:
-        if predictions is None:
-            return ColourValues(np.full(len(ids), -1), ())
-        predicted, confidence = predictions[0][ids], predictions[1][ids]
-        if colour_by == "confidence":
-            return ColourValues(confidence.astype(np.float64), None)
-        if colour_by == "prediction":
-            present = np.unique(predicted[predicted >= 0])
-            names = tuple(output_names[p] if p < len(output_names) else str(p) for p in present.tolist())
-            return ColourValues(np.where(predicted < 0, -1, np.searchsorted(present, predicted)), names)
-        # By name, as the model's outputs may be other classes than the dataset's, or in another order.
-        output = {name: position for position, name in enumerate(output_names)}
-        expected = np.array([output.get(name, -1) for name in dataset.class_names])[sample.labels]
-        comparable = (predicted >= 0) & (expected >= 0)
-        right = np.where(comparable, (predicted != expected).astype(np.int64), -1)
-        return ColourValues(right, ("correct", "wrong"))
-    if colour_by not in dataset.table.columns:
-        raise UnknownNameError(f"{dataset.name} has no column {colour_by[:60]!r} to colour by.")
-    column = dataset.table[colour_by].gather(ids)
-    if column.dtype.is_numeric() and column.n_unique() > 20:
-        return ColourValues(column.cast(float).fill_null(0.0).to_numpy(), None)
-    text = column.cast(str).fill_null("(none)").to_numpy()
-    present, positions = np.unique(text, return_inverse=True)
-    return ColourValues(positions, tuple(str(name) for name in present))
 
 
 def _sorted_by(work: LayerWork, prepared: Prepared, sorting: Sorting) -> Answer[npt.NDArray[np.float64]]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
+import polars as pl
 
 from channelexplorer_dash.datasets.base import Dataset
-from channelexplorer_dash.explorer import answers
+from channelexplorer_dash.explorer import answers, images
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.desk import Desk
 from channelexplorer_dash.explorer.layerwork import LayerWork
@@ -24,6 +25,7 @@ from channelexplorer_dash.results import (
     Heatmap,
     ImageJaccard,
     ImageRow,
+    IntArray,
     Job,
     PairDetail,
     PanelStatus,
@@ -180,7 +182,7 @@ class Explorer:
             return described
         layer = described.value.layer(mark.layer)
         answers.check_channel(layer, mark.channel)
-        answers.check_images(self.dataset(view.dataset), [image_id])
+        images.check_images(self.dataset(view.dataset), np.array([image_id]))
         plan = self._work.overlay_plan(view, described.key, layer, mark.channel, image_id)
         waits = self._overlays_waiting.acquire(blocking=False)
         try:
@@ -209,14 +211,19 @@ class Explorer:
         UnknownNameError
             If the dataset has no such image.
         """
-        dataset = self.dataset(view.dataset)
-        ids = [int(i) for i in image_ids]
-        answers.check_images(dataset, ids)
-        return answers.image_rows(
-            dataset, ids, self._work.predictions(view), self._output_names(view, dataset)
-        )
+        return images.image_rows(*self._known_of(view, image_ids))
 
-    def colours(self, view: View, sample: Sample, colour_by: str) -> answers.ColourValues:
+    def image_table(self, view: View, image_ids: Iterable[int]) -> pl.DataFrame:
+        """Return what is known of any number of images, one row each, as for an export.
+
+        Raises
+        ------
+        UnknownNameError
+            If the dataset has no such image.
+        """
+        return images.image_table(*self._known_of(view, image_ids))
+
+    def colours(self, view: View, sample: Sample, colour_by: str) -> images.ColourValues:
         """Return what the images of a sample are coloured by, other than a channel.
 
         Parameters
@@ -225,7 +232,7 @@ class Explorer:
             ``class``, ``prediction``, ``correct``, ``confidence``, or a column of the dataset's table.
         """
         dataset = self.dataset(view.dataset)
-        return answers.colours(
+        return images.colours(
             dataset, sample, colour_by, self._work.predictions(view), self._output_names(view, dataset)
         )
 
@@ -276,6 +283,14 @@ class Explorer:
         return answers.Prepared(
             view, described.key, found, asked.value, self._work.readable(view, asked.value)
         )
+
+    def _known_of(
+        self, view: View, image_ids: Iterable[int]
+    ) -> tuple[Dataset, IntArray, images.Predictions | None, tuple[str, ...]]:
+        dataset = self.dataset(view.dataset)
+        ids = np.fromiter(image_ids, np.int64)
+        images.check_images(dataset, ids)
+        return dataset, ids, self._work.predictions(view), self._output_names(view, dataset)
 
     def _output_names(self, view: View, dataset: Dataset) -> tuple[str, ...]:
         described = self.describe(view.model)

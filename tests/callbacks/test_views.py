@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+import polars as pl
 import pytest
 from dash import Patch, no_update
 from dash.exceptions import PreventUpdate
@@ -16,7 +17,6 @@ from channelexplorer_dash.callbacks.colours import colouring_of
 from channelexplorer_dash.callbacks.export import to_csv
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import ImageRow
 from channelexplorer_dash.selection import View, encode_indices
 from tests.callbacks.conftest import LAYER, Call, prop
 
@@ -182,8 +182,16 @@ def test_the_export_holds_the_marked_images(
 
 
 def test_an_export_holds_no_formulas() -> None:
-    row = ImageRow(0, 1, "=SUM(A1)", "a,b\n.png", columns={"note": "@x", "=1+1": 2})
-    (read,) = csv.DictReader(io.StringIO(to_csv([row])))
+    table = pl.DataFrame(
+        {
+            "source": ["a,b\n.png"],
+            "label_name": ["=SUM(A1)"],
+            "note": ["@x"],
+            "=1+1": [2],
+            "prediction": pl.Series([None], dtype=pl.Int64),
+        }
+    )
+    (read,) = csv.DictReader(io.StringIO(to_csv(table)))
     assert read["'=1+1"] == "2"
     assert (read["label_name"], read["note"], read["source"], read["prediction"]) == (
         "'=SUM(A1)",
