@@ -16,9 +16,6 @@ from channelexplorer_dash.extraction.running import as_input, exclusive, first_t
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import FloatArray
 
-# These turn NaN and infinity into NaN or infinity; the counting summaries would hide them.
-_REVEALING = ("l2", "rms", "mean", "max_abs")
-
 
 @dataclass(frozen=True)
 class BatchResult:
@@ -73,25 +70,24 @@ def run_batch(
     UnknownNameError
         If a summary is unknown.
     """
-    reduced: dict[str, tuple[dict[str, Tensor], Tensor]] = {}
+    reduced: dict[str, Tensor] = {}
 
     def visit(layer: Layer, activation: Tensor) -> None:
-        reduced[layer.name] = _finite_or_zero(activation, layer, summaries)
+        reduced[layer.name] = reduce_activation(activation, layer, summaries)
 
     result = visit_layers(module, batch, taps, visit, output=output)
-    # Copied to the host only now: a copy in each hook would make the device wait for it.
-    on_host = {
-        name: {key: value.cpu().numpy() for key, value in values.items()}
-        for name, (values, _) in reduced.items()
-    }
-    bad = {name: int(found.sum()) for name, (_, found) in reduced.items()}
+    found: dict[str, Mapping[str, FloatArray]] = {}
+    non_finite: dict[str, int] = {}
+    for name, tensor in reduced.items():
+        # Copied to the host only now: a copy in each hook would make the device wait for it.
+        values = tensor.cpu().numpy()
+        bad = np.isnan(values[:1]).any(axis=0)
+        non_finite[name] = int(bad.sum())
+        if non_finite[name]:
+            values = np.where(bad, np.float32(0), values)
+        found[name] = dict(zip(summaries, values, strict=True))
     logits, bad_logits = _logits(result, len(batch))
-    return BatchResult(
-        summaries=on_host,
-        logits=logits,
-        non_finite=bad,
-        non_finite_logits=bad_logits,
-    )
+    return BatchResult(summaries=found, logits=logits, non_finite=non_finite, non_finite_logits=bad_logits)
 
 
 def visit_layers(
@@ -177,22 +173,6 @@ def _unreached(names: Sequence[str]) -> ModelError:
     return ModelError(
         f"The model did not run the layer {names[0]!r}. Read the model's layers again and choose one of them."
     )
-
-
-def _finite_or_zero(
-    activation: Tensor, layer: Layer, summaries: Sequence[str]
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Reduce; return the summaries with 0 for maps that are not finite, and a bool (B, C) of those maps."""
-    values = reduce_activation(activation, layer, summaries)
-    revealing = [values[name] for name in _REVEALING if name in values]
-    if layer.layout == "dense":
-        revealing = [activation]
-    elif not revealing:
-        revealing = list(reduce_activation(activation, layer, ("mean",)).values())
-    bad = ~revealing[0].isfinite()
-    for value in (*revealing[1:], *values.values()):
-        bad |= ~value.isfinite()
-    return {name: value.masked_fill(bad, 0.0) for name, value in values.items()}, bad
 
 
 def _logits(result: Any, images: int) -> tuple[FloatArray | None, int]:

@@ -1,0 +1,27 @@
+"""Compilation of the core's inner loops, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F, *, fastmath: bool | set[str] = False) -> F:
+    """Compile a function of arrays and numbers for this machine; it runs without the GIL.
+
+    The machine code is kept beside the module, or in the user's cache folder; where neither can be written
+    it is compiled anew in each process.
+
+    Parameters
+    ----------
+    fastmath
+        LLVM's names of what the compiler may assume of floating-point arithmetic.
+    """
+    try:
+        return njit(nogil=True, cache=True, fastmath=fastmath)(function)  # type: ignore[no-any-return]
+    except RuntimeError:
+        return njit(nogil=True, fastmath=fastmath)(function)  # type: ignore[no-any-return]
