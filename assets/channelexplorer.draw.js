@@ -87,6 +87,7 @@
       const changes = { shapes: points.length <= MOST_RINGS ? points.map((point) => ringAround(gd, point)) : [] };
       if (changes.shapes.length || (gd.layout.shapes || []).length) Plotly.relayout(gd, changes);
       if (gd !== page.selectedIn) clearLasso(gd);
+      else if (isSelected(gd, points)) return;
       Plotly.restyle(gd, { selectedpoints: [drawn.images.size ? points : null] }, [0]);
     },
     "jaccard-images": (gd, meta) => outlineSquare(gd, meta.image_ids, drawn.images),
@@ -98,6 +99,12 @@
       outline(gd, row < 0 ? null : { type: "rect", x0: -0.5, x1: last, y0: row - 0.5, y1: row + 0.5 });
     },
   };
+
+  // Where the lasso was drawn, Plotly has faded the other points itself: for many of them that takes a while.
+  function isSelected(gd, points) {
+    const selected = gd._fullData[0].selectedpoints;
+    return Boolean(selected) && selected.length === points.length && points.every((point, i) => selected[i] === point);
+  }
 
   function pointsOf(gd) {
     const custom = gd._fullData[0].customdata;

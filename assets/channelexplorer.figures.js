@@ -59,7 +59,10 @@
 
   const READERS = {
     scatterplot: (gd, point) => ({ images: [customOf(gd, point)] }),
-    hierarchy: (gd, point) => ({ labels: Array.from(customOf(gd, point) || []) }),
+    hierarchy: function (gd, point, meta) {
+      const [start, stop] = customOf(gd, point) || [0, 0];
+      return { labels: meta.leaves.slice(start, stop) };
+    },
     "jaccard-images": function (gd, point, meta, trace) {
       if (trace === "strip-top") return { labels: [meta.labels[point.x]] };
       if (trace === "strip-left") return { labels: [meta.labels[point.y]] };

@@ -20,7 +20,7 @@ from statistics import median
 import psutil
 from playwright.sync_api import Browser
 
-from benchmarks.browser import chromium
+from benchmarks.chromium import chromium
 from benchmarks.harness import Claim
 from benchmarks.serving import serving
 
@@ -102,7 +102,7 @@ def run(*, quick: bool) -> list[Claim]:
 def measure_start(browser: Browser, store: Path) -> Start:
     """Start the demo on a store, open its page, and stop it again."""
     began = time.perf_counter()
-    with serving(store) as (process, address):
+    with serving(store, "--demo") as (process, address):
         _first_answer(address)
         answered = time.perf_counter() - began
         page = browser.new_page(viewport={"width": 1440, "height": 900})

@@ -17,14 +17,14 @@ STOP_SECONDS = 60.0
 
 @contextmanager
 def serving(store: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run ``channelexplorer serve --demo``; yield the process and its address.
+    """Run ``channelexplorer serve``; yield the process and its address.
 
     Afterwards the server and the engine of its store have ended.
 
     Parameters
     ----------
     words
-        Further arguments of the command.
+        Arguments of the command.
     """
     environment = {
         **os.environ,
@@ -34,7 +34,7 @@ def serving(store: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], s
         "CHANNELEXPLORER_ENGINE_LINGER_SECONDS": "0.5",
     }
     process = subprocess.Popen(
-        [str(_command()), "serve", "--demo", *words], env=environment, stdout=subprocess.PIPE, text=True
+        [str(_command()), "serve", *words], env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None

@@ -59,6 +59,6 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
 def extent(answer: ImageJaccard | ClassJaccard) -> str:
     """Return how much of the sample the matrix shows."""
     if isinstance(answer, ClassJaccard):
-        return f"{len(answer.classes):,} classes"
+        return f"{len(answer.classes):,} classes" + ("" if answer.exact else ", expected overlap")
     shown = len(answer.sample.image_ids)
     return f"{shown:,} images" if shown == answer.of else f"{shown:,} of {answer.of:,} images"

@@ -28,6 +28,7 @@ examples:
   channelexplorer serve --config photos.toml --port 8080
   channelexplorer compute --config photos.toml --model efficientnet --dataset photos --all
   channelexplorer layers timm:resnet18 --granularity stage
+  channelexplorer gc --quota 20GB --dry-run
 
 Every setting can also stand in a TOML file (--config) or in a variable CHANNELEXPLORER_<NAME>.
 """
@@ -100,6 +101,19 @@ def parser() -> argparse.ArgumentParser:
     _config(layers)
     _granularity(layers, None)
     layers.set_defaults(run=_layers)
+
+    tidy = commands.add_parser(
+        "gc",
+        help="tidy up the store",
+        description="Remove what nobody will use again: half-written files, shards and markers of work given "
+        "up for a day, old failures and logs. With --quota, also the results that were not used for longest, "
+        "until the store fits. Safe beside running servers: nothing is taken that a job needs, and a result "
+        "that is gone is computed anew when it is asked for.",
+    )
+    _config(tidy)
+    tidy.add_argument("--quota", metavar="SIZE", help="what the store may take, as 20GB (store_quota_gb)")
+    tidy.add_argument("--dry-run", action="store_true", help="say what would be removed, and leave it")
+    tidy.set_defaults(run=_gc)
 
     for what in ("models", "datasets"):
         listing = commands.add_parser(
@@ -273,6 +287,29 @@ def _layers(options: argparse.Namespace) -> int:
         if options.granularity is None or options.granularity in layer.granularities
     ]
     _table(("layer", "kind", "channels", "shape", "granularity"), rows)
+    return 0
+
+
+def _gc(options: argparse.Namespace) -> int:
+    from channelexplorer_dash.store import JobBoard, Store
+    from channelexplorer_dash.store.tidying import clean, keep_to_quota, parse_size
+
+    settings = _settings(options)
+    quota = parse_size(options.quota) if options.quota else round(settings.store_quota_gb * 1e9)
+    if not settings.store.is_dir():
+        raise SettingsError(f"There is no store {settings.store}. Name its folder with --store.")
+    store = Store(settings.store)
+    board = JobBoard(store)
+    removed = clean(store, board, dry_run=options.dry_run)
+    if quota:
+        removed += keep_to_quota(store, board, quota, dry_run=options.dry_run)
+    for item in removed:
+        print(f"{item.bytes / 1e6:10.1f} MB  {item.what}  {item.paths[0].relative_to(store.root)}")
+    total, size = sum(item.bytes for item in removed), store.size()
+    print(
+        f"{'Would remove' if options.dry_run else 'Removed'} {total / 1e6:,.1f} MB; {settings.store} takes "
+        f"{size.bytes / 1e6:,.1f} MB, the disk has {size.free / 1e9:,.1f} GB left."
+    )
     return 0
 
 

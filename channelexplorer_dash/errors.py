@@ -41,6 +41,10 @@ class StoreError(ChannelExplorerError):
     status = 503
 
 
+class VanishedError(StoreError):
+    """A result was removed while it was about to be read; it is computed anew when it is asked for again."""
+
+
 class EngineError(ChannelExplorerError):
     """The engine cannot be reached, or a job failed in it."""
 

@@ -89,7 +89,8 @@ class ClassJaccard:
 
     ``similarity`` float32 (K, K) and ``classes`` (K labels) are in display order; ``linkage`` is SciPy's
     (K-1, 4) average linkage of the classes *in ascending label order* of ``leaves``, where ``leaves``
-    are those labels ascending. A class of one image has no pairs with itself: its diagonal is 1.
+    are those labels ascending. A class of one image has no pairs with itself: its diagonal is 1. Unless
+    ``exact``, it is the similarity at the expected overlap, in closed form, while all pairs are compared.
     """
 
     classes: IntArray
@@ -99,6 +100,7 @@ class ClassJaccard:
     leaves: IntArray
     class_names: tuple[str, ...]
     layer: Layer
+    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -138,20 +140,29 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class LayerFigure:
-    """One row of the depth profile; ``accuracy`` is None until it is known."""
+    """One row of the depth profile; ``accuracy`` is None until it is known.
+
+    ``standard_error`` is 0 where every image was asked for its neighbours.
+    """
 
     layer: Layer
     accuracy: float | None
+    standard_error: float = 0.0
     non_finite: int = 0
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The depth profile: leave-one-out kNN accuracy of every layer of a granularity, in execution order."""
+    """The depth profile: leave-one-out kNN accuracy of every layer of a granularity, in execution order.
+
+    ``voters`` of the ``images`` were asked for their neighbours among all.
+    """
 
     rows: tuple[LayerFigure, ...]
     neighbours: int
     chance: float
+    voters: int
+    images: int
     job: Job | None
 
 

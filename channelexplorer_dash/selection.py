@@ -340,6 +340,11 @@ def check_projection(value: object) -> None:
     _one_of("projection", value, get_args(Projection))
 
 
+def check_sorting(value: object) -> None:
+    """Raise SelectionError where a sorting that a page sent is none."""
+    _one_of("sorting", value, get_args(Sorting))
+
+
 def check_granularity(value: object) -> None:
     """Raise SelectionError where a granularity that a page sent is none."""
     _one_of("granularity", value, get_args(Granularity))

@@ -27,6 +27,12 @@ class Settings(BaseSettings):
     models: tuple[ModelSpec, ...] = Field(default=(), description="the registered models")
     datasets: tuple[DatasetSpec, ...] = Field(default=(), description="the registered datasets")
     store: Path = Field(default=Path(".channelexplorer"), description="folder of everything computed")
+    store_quota_gb: float = Field(
+        default=0.0,
+        ge=0,
+        description="gigabytes that the store may take: above it, the results that were not used for longest "
+        "are removed, and computed anew when they are asked for; 0 for no bound",
+    )
 
     host: str = Field(default="127.0.0.1", description="address that `serve` listens on")
     port: int = Field(
@@ -41,8 +47,19 @@ class Settings(BaseSettings):
     engine_linger_seconds: float = Field(
         default=60.0, ge=0, description="how long the embedded engine stays after its last client left"
     )
+    engine_workers: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="worker processes of the embedded engine, which share the cores; 1 where they would "
+        "share one GPU, which is to do one job at a time",
+    )
     device: str = Field(default="auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps`")
-    threads: int = Field(default=0, ge=0, description="threads of the engine's worker; 0 for all cores")
+    threads: int = Field(
+        default=0,
+        ge=0,
+        description="threads of each of the engine's workers; 0 for all cores, divided among them",
+    )
     batch_size: int = Field(default=32, ge=1, le=4096, description="images in one forward pass")
     shard_size: int = Field(default=256, ge=1, description="images whose summaries are published at once")
     summaries: tuple[str, ...] = Field(
@@ -60,6 +77,12 @@ class Settings(BaseSettings):
     )
 
     knn_neighbours: int = Field(default=5, ge=1, description="k of the depth profile's kNN accuracy")
+    knn_queries: int = Field(
+        default=5000,
+        ge=0,
+        description="images that vote for the depth profile's kNN accuracy, by their neighbours among all; "
+        "a stratified sample where there are more; 0 for all",
+    )
     jaccard_images: int = Field(
         default=300, ge=2, le=2000, description="images of the image × image Jaccard view"
     )

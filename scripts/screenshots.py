@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Locator, Page
 
-from benchmarks.browser import chromium
+from benchmarks.chromium import chromium
 from benchmarks.serving import serving
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +69,7 @@ def main() -> int:
         print("The photographs are not there: run `make photos`.", file=sys.stderr)
         return 2
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with serving(STORE, "--config", str(PHOTOS)) as (_, address), chromium() as browser:
+    with serving(STORE, "--demo", "--config", str(PHOTOS)) as (_, address), chromium() as browser:
         for theme in ("light", "dark"):
             take_photos(browser, address, theme)
             take_digits(browser, address, theme)

@@ -1,4 +1,8 @@
-"""Active sets: the most active channels of each image."""
+"""Active sets: the most active channels of each image, packed into bits.
+
+Channel c is bit c % 64 of word c // 64 of an image's row. Packed, the sets of 50,000 images of 2,048 channels
+take 13 MB, and both their making and their comparison stay in the cache.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,22 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from channelexplorer_dash.core.arrays import BoolArray, chunks, matrix, top_mask
-from channelexplorer_dash.core.normalise import dead_channels
+from channelexplorer_dash.core.arrays import (
+    BitArray,
+    BoolArray,
+    DoubleArray,
+    FloatArray,
+    IntArray,
+    chunks,
+    each,
+    not_finite,
+    shaped,
+)
+from channelexplorer_dash.core.normalise import Scaling, image_sizes
 from channelexplorer_dash.errors import DatasetError, SelectionError
+
+# Images that one thread works on at a time: long enough to cost nothing, short enough to stop soon.
+_PART = 4096
 
 
 def active_count(C: int, top_fraction: float) -> int:
@@ -30,49 +47,105 @@ def active_count(C: int, top_fraction: float) -> int:
 
 
 def active_sets(
-    S: npt.ArrayLike, top_fraction: float, dead: npt.NDArray[np.bool_] | None = None
-) -> BoolArray:
-    """Return the active set of each image: its k = ⌈top_fraction · C⌉ largest channels.
+    S: npt.ArrayLike,
+    top_fraction: float,
+    scaling: Scaling,
+    images: npt.ArrayLike | None = None,
+    threads: int = 1,
+) -> BitArray:
+    """Return the active set of each image: its k = ⌈top_fraction · C⌉ largest channels, normalised.
 
-    Of equal values the lower channel index comes first. Dead channels are never in a set, so that a set
-    is smaller than k where fewer channels than k are alive.
+    They are the largest of what :func:`~channelexplorer_dash.core.normalise.apply_scaling` returns, to the
+    last bit, without that array being made: a row of S is normalised in the cache, and is read once. Of
+    equal values the lower channel index comes first. Dead channels are never in a set, so that a set is
+    smaller than k where fewer channels than k are alive.
 
     Parameters
     ----------
     S
-        float32 (N, C), normalised.
+        float32 (N, C), as it is; a memory map is read where it lies.
     top_fraction
         Above 0, at most 1.
-    dead
-        bool (C,): :func:`~channelexplorer_dash.core.normalise.dead_channels` of all images that take part.
-        By default that of ``S``; hand it in where ``S`` is only a part of them (a single image has nothing
-        but dead channels), or was normalised per image.
+    scaling
+        :func:`~channelexplorer_dash.core.normalise.fit_scaling` of all images that take part.
+    images
+        int64 (n,): the rows of S that are asked for, in any order; None for all.
+    threads
+        How many threads share the images. The sets do not depend on it.
 
     Returns
     -------
     numpy.ndarray
-        bool (N, C).
+        uint64 (n, ⌈C / 64⌉): channel c is bit c % 64 of word c // 64.
 
     Raises
     ------
     DatasetError
-        If S is not a matrix, is empty, or holds NaN or infinity, or if ``dead`` is of another length.
+        If S is not a matrix, is empty, or has not the channels of ``scaling``; if one of the images is not
+        there, or holds NaN or infinity.
     SelectionError
         If the fraction is out of range.
     """
-    values = matrix(S)
-    n, channels = values.shape
-    k = active_count(channels, top_fraction)
-    gone = dead_channels(values) if dead is None else np.asarray(dead, dtype=np.bool_)
-    if gone.shape != (channels,):
-        raise DatasetError(f"There must be one dead mark per channel: {channels}, not {gone.shape}.")
-    live = np.flatnonzero(~gone)
-    active = np.zeros((n, channels), np.bool_)
-    if not len(live):
-        return active
-    for part in chunks(n, 4 * channels):
-        if len(live) == channels:
-            active[part] = top_mask(values[part], k)
-        else:
-            active[part, live] = top_mask(values[part][:, live], min(k, len(live)))
-    return active
+    from channelexplorer_dash.core.select import select_largest
+
+    values: FloatArray = np.ascontiguousarray(shaped(S)).view(np.ndarray)
+    N, C = values.shape
+    k = active_count(C, top_fraction)
+    if len(scaling.shift) != C:
+        raise DatasetError(f"The normalisation is of {len(scaling.shift)} channels; these images have {C}.")
+    chosen: IntArray = np.arange(N) if images is None else np.asarray(images, dtype=np.int64)
+    if len(chosen) and not (chosen.min() >= 0 and chosen.max() < N):
+        raise DatasetError(f"The images asked for must be among the {N:,} of the activation summary.")
+    dead: IntArray = np.flatnonzero(scaling.dead)
+    sets = np.zeros((len(chosen), -(-C // 64)), np.uint64)
+    bad = np.zeros(len(chosen), np.bool_)
+    # One compiled function serves arrays that may be written and memory maps that may not.
+    values = values.view()
+    values.flags.writeable = False
+
+    def select(part: slice) -> None:
+        rows = chosen[part]
+        sizes: DoubleArray = np.empty(0)
+        if scaling.method == "image_l1":
+            sizes = image_sizes(values, rows)
+        select_largest(
+            values,
+            rows,
+            scaling.shift,
+            scaling.scale,
+            sizes,
+            dead,
+            min(k, C - len(dead)),
+            sets[part],
+            bad[part],
+        )
+
+    for _ in each(select, list(chunks(len(chosen), 1, _PART)), threads):
+        pass
+    if bad.any():
+        raise not_finite(int(bad.sum()), len(bad))
+    return sets
+
+
+def unpacked(sets: BitArray, channels: int) -> BoolArray:
+    """Return packed sets as one byte a channel, for a few images.
+
+    Parameters
+    ----------
+    sets
+        uint64 (n, ⌈C / 64⌉).
+    channels
+        C.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool (n, C).
+    """
+    octets = np.ascontiguousarray(sets, dtype="<u8").view(np.uint8)
+    return np.unpackbits(octets, axis=1, count=channels, bitorder="little").view(np.bool_)
+
+
+def set_sizes(sets: BitArray) -> IntArray:
+    """Return how many channels are in each set: int64 (n,) of uint64 (n, ⌈C / 64⌉)."""
+    return np.bitwise_count(sets).sum(axis=1, dtype=np.int64)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+BitArray = npt.NDArray[np.uint64]
+
+T = TypeVar("T")
 
 # Bytes of one temporary array. Several stand beside each other, so that a function stays within a few
 # hundred MB beyond its input and its result.
@@ -30,6 +34,18 @@ def chunks(n: int, row_bytes: int, limit: int = CHUNK_BYTES) -> Iterator[slice]:
         yield slice(start, min(start + step, n))
 
 
+def each(work: Callable[[slice], T], parts: Sequence[slice], threads: int) -> Iterator[T]:
+    """Yield ``work(part)`` of each part in their order, from several threads where ``work`` frees the GIL."""
+    if threads == 1:
+        yield from map(work, parts)
+        return
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield from pool.map(work, parts)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def matrix(S: npt.ArrayLike) -> FloatArray:
     """Return S as float32 (N, C), without a copy where it is float32 already.
 
@@ -42,11 +58,16 @@ def matrix(S: npt.ArrayLike) -> FloatArray:
     # NaN runs through both, so that no boolean array of the size of S is needed.
     if not (np.isfinite(array.min()) and np.isfinite(array.max())):
         bad = sum(int((~np.isfinite(array[part])).any(axis=1).sum()) for part in chunks(*array.shape))
-        raise DatasetError(
-            f"The activation summary of {bad:,} of {len(array):,} images holds NaN or infinity. "
-            "Leave these images out, or replace the values (numpy.nan_to_num)."
-        )
+        raise not_finite(bad, len(array))
     return array
+
+
+def not_finite(bad: int, n: int) -> DatasetError:
+    """Return the error for a summary of ``n`` images, ``bad`` of which hold NaN or infinity."""
+    return DatasetError(
+        f"The activation summary of {bad:,} of {n:,} images holds NaN or infinity. "
+        "Leave these images out, or replace the values (numpy.nan_to_num)."
+    )
 
 
 def shaped(S: npt.ArrayLike) -> FloatArray:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from channelexplorer_dash.core.arrays import BoolArray, DoubleArray, FloatArray, chunks, matrix, shaped
+from channelexplorer_dash.core.arrays import (
+    BoolArray,
+    DoubleArray,
+    FloatArray,
+    IntArray,
+    chunks,
+    matrix,
+    shaped,
+)
 from channelexplorer_dash.errors import DatasetError, unknown_name
 
 METHODS = ("none", "minmax", "zscore", "image_l1")
@@ -131,6 +139,27 @@ def dead_channels(S: npt.ArrayLike) -> BoolArray:
     values = shaped(S)
     dead: BoolArray = values.min(axis=0) == values.max(axis=0)
     return dead
+
+
+def image_sizes(values: FloatArray, images: IntArray) -> DoubleArray:
+    """Return Σ_c |s| of some images, what ``image_l1`` divides them by.
+
+    Parameters
+    ----------
+    values
+        float32 (N, C).
+    images
+        int64 (n,): rows of ``values``.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (n,).
+    """
+    sizes = np.empty(len(images))
+    for part in chunks(len(images), 8 * values.shape[1]):
+        sizes[part] = np.abs(values[images[part]].astype(np.float64)).sum(axis=1)
+    return sizes
 
 
 def _fit(values: FloatArray, method: str) -> Scaling:

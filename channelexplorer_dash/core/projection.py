@@ -9,26 +9,34 @@ import numpy.typing as npt
 
 from channelexplorer_dash.core.arrays import DoubleArray, FloatArray, matrix
 from channelexplorer_dash.core.mds import metric_mds
-from channelexplorer_dash.core.pca import principal_components
+from channelexplorer_dash.core.neighbours import nearest_neighbours
 from channelexplorer_dash.errors import unknown_name
 
 METHODS = ("pca", "umap", "tsne", "mds")
 
 # Fewer images have no neighbourhoods to keep: UMAP and t-SNE then answer with PCA.
 FEWEST_FOR_NEIGHBOURS = 5
+# Principal components that the projections are made from.
 COMPONENTS = 50
 NEIGHBOURS = 15
 MIN_DISTANCE = 0.1
 PERPLEXITY = 30.0
+# Rounds of UMAP's optimisation, for up to so many images: with PCA's start, more change little.
+_EPOCHS = ((10_000, 500), (25_000, 200))
+_FEWEST_EPOCHS = 200
+# t-SNE's steps with and without exaggeration, and the exaggeration.
+_EARLY, _LATE, _EXAGGERATION = 250, 500, 12.0
 
 
-def project(S: npt.ArrayLike, method: str, seed: int) -> FloatArray:
-    """Place each image on the plane.
+def project(components: npt.ArrayLike, method: str, seed: int) -> FloatArray:
+    """Place each image on the plane, from its scores on the leading principal components.
 
-    - ``pca``: the first two principal components, exact, with fixed signs; the seed is not used
-    - ``umap``: UMAP (McInnes, Healy, Melville 2018; 15 neighbours, min_dist 0.1) on the first 50 principal
-      components, with exact nearest neighbours
-    - ``tsne``: t-SNE (van der Maaten and Hinton 2008; Barnes–Hut, perplexity 30) on the same components
+    - ``pca``: the first two of them; the seed is not used
+    - ``umap``: UMAP (McInnes, Healy, Melville 2018; 15 neighbours, min_dist 0.1) with exact nearest
+      neighbours
+    - ``tsne``: t-SNE (van der Maaten and Hinton 2008; perplexity 30) as openTSNE computes it (Poličar,
+      Stražar, Zupan 2024): Barnes–Hut up to 10,000 images, interpolation by FFT beyond (Linderman et al.
+      2019), with exact nearest neighbours
     - ``mds``: metric MDS by SMACOF on their Euclidean distances, with landmarks for many images
       (:func:`~channelexplorer_dash.core.mds.metric_mds`)
 
@@ -39,8 +47,9 @@ def project(S: npt.ArrayLike, method: str, seed: int) -> FloatArray:
 
     Parameters
     ----------
-    S
-        float32 (n, C).
+    components
+        float32 (n, d): scores on up to ``COMPONENTS`` principal components, as
+        :func:`~channelexplorer_dash.core.pca.principal_components` gives them.
     method
         One of the names above.
     seed
@@ -56,47 +65,46 @@ def project(S: npt.ArrayLike, method: str, seed: int) -> FloatArray:
     UnknownNameError
         If there is no such method.
     DatasetError
-        If S is not a matrix, is empty, or holds NaN or infinity.
+        If ``components`` is not a matrix, is empty, or holds NaN or infinity.
     """
     if method not in METHODS:
         raise unknown_name("projection", method, list(METHODS))
-    values = matrix(S)
-    if method == "pca":
-        return principal_components(values, 2).astype(np.float32)
-    components = principal_components(values, COMPONENTS)
-    plane = components[:, :2]
+    scores = matrix(components)
+    plane = np.zeros((len(scores), 2))
+    plane[:, : scores.shape[1]] = scores[:, :2]
     spread = float(np.abs(plane).max())
-    few = method != "mds" and len(values) < FEWEST_FOR_NEIGHBOURS
-    if few or spread == 0:
+    few = method != "mds" and len(scores) < FEWEST_FOR_NEIGHBOURS
+    if method == "pca" or few or spread == 0:
         return plane.astype(np.float32)
     seed %= 2**32
     if method == "mds":
         # In units in which nothing overflows.
-        return (metric_mds(components / spread, plane / spread, seed) * spread).astype(np.float32)
-    varied = np.flatnonzero(components.any(axis=0))
-    points = (components[:, varied] / spread).astype(np.float32)
+        return (metric_mds(scores / spread, plane / spread, seed) * spread).astype(np.float32)
+    points = (scores[:, scores.any(axis=0)] / spread).astype(np.float32)
     return _umap(points, plane / spread, seed) if method == "umap" else _tsne(points, plane / spread, seed)
 
 
 def _umap(points: FloatArray, start: DoubleArray, seed: int) -> FloatArray:
-    from sklearn.neighbors import NearestNeighbors
-
     with warnings.catch_warnings():
         # Its parametric variant asks for Tensorflow.
         warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
         from umap import UMAP
 
-    neighbours = min(NEIGHBOURS, len(points) - 1)
-    # An image is its own first neighbour in UMAP's count. Asked without points, scikit-learn leaves each
-    # image out of its own neighbours, also where others equal it.
-    distances, indices = NearestNeighbors(n_neighbors=neighbours - 1).fit(points).kneighbors()
-    own = np.arange(len(points))[:, None]
-    known = (np.hstack([own, indices]), np.hstack([np.zeros_like(own), distances]).astype(np.float32))
+    n = len(points)
+    neighbours = min(NEIGHBOURS, n - 1)
+    # An image is its own first neighbour in UMAP's count.
+    near = nearest_neighbours(points, neighbours - 1, "euclidean")
+    own = np.arange(n)[:, None]
+    known = (
+        np.hstack([own, near.indices]),
+        np.hstack([np.zeros_like(own), near.distances]).astype(np.float32),
+    )
     # UMAP scales each axis to its range, which a start on a line does not have.
     jitter = np.random.default_rng(seed).normal(scale=1e-4, size=start.shape)
     fit = UMAP(
         n_neighbors=neighbours,
         min_dist=MIN_DISTANCE,
+        n_epochs=next((epochs for most, epochs in _EPOCHS if n <= most), _FEWEST_EPOCHS),
         init=10 * start + jitter,
         precomputed_knn=known,
         random_state=seed,
@@ -109,14 +117,20 @@ def _umap(points: FloatArray, start: DoubleArray, seed: int) -> FloatArray:
 
 
 def _tsne(points: FloatArray, start: DoubleArray, seed: int) -> FloatArray:
-    from sklearn.manifold import TSNE
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import PerplexityBasedNN
+    from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
-    fit = TSNE(
-        perplexity=min(PERPLEXITY, (len(points) - 1) / 3),
-        # The first axis starts with a standard deviation of 1e-4, as scikit-learn's own start from PCA.
-        init=(start * (1e-4 / start[:, 0].std())).astype(np.float32),
-        learning_rate="auto",
-        random_state=seed,
-    )
-    placed: FloatArray = fit.fit_transform(points)
-    return placed.astype(np.float32, copy=False)
+    n = len(points)
+    perplexity = min(PERPLEXITY, (n - 1) / 3)
+    near = nearest_neighbours(points, max(1, int(3 * perplexity)), "euclidean")
+    index = PrecomputedNeighbors(near.indices, near.distances)
+    # One thread: sums over several depend on which of them is first.
+    affinities = PerplexityBasedNN(knn_index=index, perplexity=perplexity, n_jobs=1)
+    # The first axis starts with a standard deviation of 1e-4, as openTSNE's own start from PCA; a little is
+    # added by the seed, so that equal images do not lie upon each other to the end.
+    jitter = np.random.default_rng(seed).normal(scale=1e-8, size=start.shape)
+    embedding = TSNEEmbedding(start * (1e-4 / start[:, 0].std()) + jitter, affinities, n_jobs=1)
+    embedding.optimize(_EARLY, exaggeration=_EXAGGERATION, momentum=0.5, inplace=True)
+    embedding.optimize(_LATE, momentum=0.8, inplace=True)
+    return np.asarray(embedding, np.float32)

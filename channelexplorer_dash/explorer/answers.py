@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from channelexplorer_dash.core.active import active_sets
+from channelexplorer_dash.core.active import unpacked
 from channelexplorer_dash.core.channels import order as channel_order
-from channelexplorer_dash.core.channels import sorting_statistic
 from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order
-from channelexplorer_dash.core.jaccard import image_jaccard
-from channelexplorer_dash.core.normalise import Scaling, apply_scaling
+from channelexplorer_dash.core.normalise import apply_scaling
 from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
-from channelexplorer_dash.errors import UnknownNameError
+from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import (
     Answer,
@@ -98,53 +96,55 @@ def jaccard(
 ) -> Answer[ImageJaccard | ClassJaccard]:
     """Return similarities of images where they are few, of classes otherwise, or what was asked for."""
     view, layer, sample = prepared.view, prepared.layer, prepared.sample
-    asked = work.derive("class_jaccard", view, layer, prepared.summary, top_fraction=view.top_fraction)
-    if isinstance(asked, Pending):
-        return asked
-    similarity = np.asarray(work.store.array(Kind.ARRAY, asked.value))
+    compared = work.classes(view, layer, prepared.summary)
+    if isinstance(compared, Pending):
+        return compared
+    similarity, exact = compared.value
     leaves, counts = np.unique(sample.labels, return_counts=True)
     linkage = class_linkage(similarity)
     shown = leaf_order(linkage, len(leaves)) if order == "hierarchy" else np.arange(len(leaves))
-    key = digest([asked.key, mode, order])
+    key = digest([compared.key, mode, order])
     limit = work.settings.jaccard_images
     if mode == "classes" or (mode == "auto" and len(sample.labels) > limit):
         square = similarity[np.ix_(shown, shown)]
         classes = ClassJaccard(
-            leaves[shown], counts[shown], square, linkage, leaves, sample.class_names, layer
+            leaves[shown], counts[shown], square, linkage, leaves, sample.class_names, layer, exact
         )
         return Ready(classes, key)
+    asked = work.derive(
+        "image_jaccard",
+        view,
+        layer,
+        prepared.summary,
+        top_fraction=view.top_fraction,
+        images=limit,
+        seed=view.seed,
+    )
+    if isinstance(asked, Pending):
+        return asked
     drawn = stratified(sample.labels, limit, view.seed)
     rank = np.empty(len(leaves), np.int64)
     rank[shown] = np.arange(len(leaves))
     # Stable: within a class the images keep their order.
-    drawn = drawn[np.argsort(rank[np.searchsorted(leaves, sample.labels[drawn])], kind="stable")]
-    part = _part(sample, drawn)
-    sets = _active(work, prepared, part.image_ids)
-    if isinstance(sets, Pending):
-        return sets
-    return Ready(ImageJaccard(part, image_jaccard(sets), len(sample.labels), layer), key)
+    placed = np.argsort(rank[np.searchsorted(leaves, sample.labels[drawn])], kind="stable")
+    pairs = work.store.array(Kind.ARRAY, asked.value)[np.ix_(placed, placed)]
+    return Ready(ImageJaccard(_part(sample, drawn[placed]), pairs, len(sample.labels), layer), key)
 
 
 def heatmap(work: LayerWork, prepared: Prepared, sorting: Sorting, marks: Marks) -> Answer[Heatmap]:
     """Return the channels that lead the sorting × marked images, then a stratified draw of the others."""
     view, layer, sample = prepared.view, prepared.layer, prepared.sample
-    sums = work.sums(view, layer, prepared.summary)
-    if isinstance(sums, Pending):
-        return sums
-    norms: npt.NDArray[np.float64] | None = None
-    if sorting == "edge_weight":
-        asked = work.kernel_norms(view, prepared.description, layer)
-        if isinstance(asked, Pending):
-            return asked
-        found = np.asarray(work.store.array(Kind.ARRAY, asked.value))
-        norms = found if len(found) else None
-    statistic = sorting_statistic(sums.value, sorting, norms)
+    scaling = work.scaling(view, layer, prepared.summary)
+    if isinstance(scaling, Pending):
+        return scaling
+    sorted_by = _sorted_by(work, prepared, sorting)
+    if isinstance(sorted_by, Pending):
+        return sorted_by
+    statistic = sorted_by.value
     channels = channel_order(statistic, sorting)[: work.settings.heatmap_channels]
     marked, others = _columns(sample, marks, work.settings.heatmap_images, view.seed)
     shown = _part(sample, np.concatenate([marked, others]))
-    values = _normalised(work, prepared, shown.image_ids)
-    if isinstance(values, Pending):
-        return values
+    values = apply_scaling(work.rows(prepared.summary, shown.image_ids), scaling.value)
     shared = np.zeros(0, np.int64)
     if marks.pair is not None and marks.pair.layer == layer.name:
         detail = pair(work, prepared, marks.pair)
@@ -162,21 +162,22 @@ def heatmap(work: LayerWork, prepared: Prepared, sorting: Sorting, marks: Marks)
         layer=layer,
         shared=shared,
     )
-    return Ready(result, digest([sums.key, sorting, marks.to_json()]))
+    return Ready(result, digest([sorted_by.key, sorting, marks.to_json()]))
 
 
 def pair(work: LayerWork, prepared: Prepared, mark: PairMark) -> Answer[PairDetail]:
     """Return which channels two images share."""
-    known = set(prepared.sample.image_ids.tolist())
-    for image_id in (mark.first, mark.second):
-        if image_id not in known:
-            raise UnknownNameError(
-                f"The image {image_id} is not among those shown. Clear the selection with Esc."
-            )
-    sets = _active(work, prepared, np.asarray([mark.first, mark.second]))
+    images = np.array([mark.first, mark.second])
+    known = np.isin(images, prepared.sample.image_ids)
+    if not known.all():
+        raise UnknownNameError(
+            f"The image {images[~known][0]} is not among those shown. Clear the selection with Esc."
+        )
+    sets = work.active(prepared.view, prepared.layer, prepared.summary)
     if isinstance(sets, Pending):
         return sets
-    first, second = sets
+    at = [int(np.flatnonzero(prepared.sample.image_ids == image)[0]) for image in images]
+    first, second = unpacked(sets.value[at], prepared.layer.channels)
     both, either = int((first & second).sum()), int((first | second).sum())
     detail = PairDetail(
         layer=prepared.layer,
@@ -285,27 +286,20 @@ def colours(
     return ColourValues(positions, tuple(str(name) for name in present))
 
 
-def _active(work: LayerWork, prepared: Prepared, image_ids: IntArray) -> npt.NDArray[np.bool_] | Pending:
-    scaling = _scaling(work, prepared)
-    if isinstance(scaling, Pending):
-        return scaling
-    normalised = apply_scaling(work.rows(prepared.summary, image_ids), scaling)
-    return active_sets(normalised, prepared.view.top_fraction, scaling.dead)
-
-
-def _normalised(work: LayerWork, prepared: Prepared, image_ids: IntArray) -> FloatArray | Pending:
-    scaling = _scaling(work, prepared)
-    if isinstance(scaling, Pending):
-        return scaling
-    return apply_scaling(work.rows(prepared.summary, image_ids), scaling)
-
-
-def _scaling(work: LayerWork, prepared: Prepared) -> Scaling | Pending:
-    asked = work.derive("scaling", prepared.view, prepared.layer, prepared.summary)
+def _sorted_by(work: LayerWork, prepared: Prepared, sorting: Sorting) -> Answer[npt.NDArray[np.float64]]:
+    """Return one number per channel, float64 (C,)."""
+    view, layer = prepared.view, prepared.layer
+    if sorting == "none":
+        return Ready(np.zeros(layer.channels), digest([prepared.summary, sorting]))
+    if sorting != "edge_weight":
+        return work.statistic(view, layer, prepared.summary, sorting)
+    asked = work.kernel_norms(view, prepared.description, layer)
     if isinstance(asked, Pending):
         return asked
-    shift, scale, dead = np.asarray(work.store.array(Kind.ARRAY, asked.value))
-    return Scaling(prepared.view.normalisation, shift, scale, dead > 0)
+    norms = np.asarray(work.store.array(Kind.ARRAY, asked.value))
+    if not len(norms):
+        raise SelectionError("This layer has no kernels, so no edge weight. Choose another sorting.")
+    return Ready(norms, asked.key)
 
 
 def _columns(sample: Sample, marks: Marks, limit: int, seed: int) -> tuple[IntArray, IntArray]:

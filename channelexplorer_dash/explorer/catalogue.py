@@ -98,7 +98,11 @@ class Catalogue:
         if classes is not None and len(classes) == len(dataset.class_names):
             classes = None
         per_class = view.per_class if view.per_class < len(dataset) else 0
-        return self._drawn(view.dataset, classes, per_class, view.seed if per_class else 0)
+        drawn, key = self._drawn(view.dataset, classes, per_class, view.seed if per_class else 0)
+        # Each time, since a quota may have taken it.
+        if not self._store.has(Kind.ARRAY, key):
+            self._store.publish_array(Kind.ARRAY, key, np.stack([drawn.image_ids, drawn.labels]))
+        return drawn, key
 
     def _check_classes(self, view: View) -> None:
         names = self.dataset(view.dataset).class_names
@@ -125,5 +129,4 @@ class Catalogue:
                 "seed": seed,
             }
         )
-        self._store.publish_array(Kind.ARRAY, key, np.stack([ids, labels]).astype(np.int64))
         return Sample(ids, labels, dataset.class_names), key

@@ -52,14 +52,11 @@ class Desk:
         """Return how far a plan is."""
         if not isinstance(plan, Extraction):
             return Job(plan.key, plan.label)
-        # Shards publish in the order of `covers`: the last result that is not there lags behind the others.
-        lacking = [
-            key
-            for key in plan.covers
-            if not self.store.has(Kind.TABLE if key == plan.predictions else Kind.SUMMARY, key)
-        ]
-        done = len(self.store.shards(lacking[-1])) if lacking else len(plan.starts)
-        return Job(plan.key, plan.label, min(done * plan.shard_size, plan.images), plan.images)
+        done = sum(stop - start for start, stop in self.store.shards(plan.key).there())
+        # The shards go when everything is published.
+        if not done and self.store.has(Kind.SUMMARY, plan.results[plan.layers[-1], plan.summaries[-1]]):
+            done = plan.images
+        return Job(plan.key, plan.label, min(done, plan.images), plan.images)
 
     def jobs(self) -> tuple[Job, ...]:
         """Return the work that somebody does or waits for, of all processes that share the store."""
@@ -69,7 +66,7 @@ class Desk:
         deadline = time.monotonic() + seconds
         pause = 0.002
         while not there():
-            if (message := self.engine.board.failure(plan.key)) is not None:
+            if (message := self.engine.failure(plan.key)) is not None:
                 raise JobFailedError(message, plan.key)
             if time.monotonic() >= deadline:
                 return False

@@ -46,6 +46,7 @@ from channelexplorer_dash.selection import (
     View,
     check_granularity,
     check_projection,
+    check_sorting,
 )
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
@@ -152,6 +153,7 @@ class Explorer:
 
     def heatmap(self, view: View, layer: str, sorting: Sorting, marks: Marks) -> Answer[Heatmap]:
         """Return channels × images, marked images first."""
+        check_sorting(sorting)
         prepared = self._prepare(view, layer)
         return (
             prepared

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from channelexplorer_dash.core.channels import ClassSums
+from channelexplorer_dash.core.arrays import BitArray, DoubleArray
+from channelexplorer_dash.core.normalise import Scaling
 from channelexplorer_dash.explorer.answers import VIEWS
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.desk import Desk
-from channelexplorer_dash.extraction.derivations import readable_sample
 from channelexplorer_dash.extraction.plan import (
     Derivation,
     DerivationName,
@@ -20,6 +20,7 @@ from channelexplorer_dash.extraction.plan import (
     predictions_key,
     summary_key,
 )
+from channelexplorer_dash.extraction.samples import read_scaling, readable_sample
 from channelexplorer_dash.models.description import Layer, ModelDescription
 from channelexplorer_dash.results import (
     Answer,
@@ -102,36 +103,48 @@ class LayerWork:
     ) -> Answer[str]:
         """Return the key of a result derived from S, computed for the view's sample."""
         plan = self._derivation(name, view, layer, source, more)
-        return self._desk.ask(plan, plan.key, _KINDS[name], patience=patience)
+        return self._desk.ask(plan, plan.key, plan.result, patience=patience)
 
-    def sums(self, view: View, layer: Layer, summary: str) -> Answer[ClassSums]:
-        """Return Σ and Σ² per class and channel of the normalised S, and active counts."""
-        asked = self.derive("class_sums", view, layer, summary, top_fraction=view.top_fraction)
+    def scaling(self, view: View, layer: Layer, source: str) -> Answer[Scaling]:
+        """Return how the view normalises S."""
+        asked = self.derive("scaling", view, layer, source)
         if isinstance(asked, Pending):
             return asked
-        table = self.store.scan(asked.value).collect()
-        classes = table[schema.LABEL].unique(maintain_order=True).to_numpy().astype(np.int64)
+        return Ready(read_scaling(self.store, asked.value, view.normalisation), asked.key)
 
-        def grid(column: str) -> Any:
-            return table[column].to_numpy().reshape(len(classes), layer.channels)
+    def active(self, view: View, layer: Layer, source: str) -> Answer[BitArray]:
+        """Return the active sets of the view's readable images, mapped: uint64 (n, words)."""
+        asked = self.derive("active", view, layer, source, top_fraction=view.top_fraction)
+        if isinstance(asked, Pending):
+            return asked
+        return Ready(self.store.array(Kind.ARRAY, asked.value), asked.key)
 
-        return Ready(
-            ClassSums(
-                classes=classes,
-                counts=grid(schema.COUNT)[:, 0],
-                sums=grid(schema.SUM),
-                squares=grid(schema.SQUARES),
-                minimum=grid(schema.MINIMUM)[0],
-                maximum=grid(schema.MAXIMUM)[0],
-                active=grid(schema.ACTIVE),
-            ),
-            asked.key,
-        )
+    def statistic(self, view: View, layer: Layer, source: str, sorting: str) -> Answer[DoubleArray]:
+        """Return one number per channel, float64 (C,): what the sorting sorts by."""
+        asked = self.derive("statistics", view, layer, source, top_fraction=view.top_fraction)
+        if isinstance(asked, Pending):
+            return asked
+        column = self.store.scan(asked.value).select(sorting).collect().to_series()
+        return Ready(column.to_numpy(), asked.key)
+
+    def classes(self, view: View, layer: Layer, source: str) -> Answer[tuple[DoubleArray, bool]]:
+        """Return the similarity of classes, and whether it is the exact mean over all pairs of images.
+
+        What the expected overlap makes of it, in closed form, stands in while the pairs are compared.
+        """
+        exact = self.derive("class_jaccard", view, layer, source, patience=0, top_fraction=view.top_fraction)
+        shown = exact
+        if isinstance(exact, Pending):
+            shown = self.derive("class_overlap", view, layer, source, top_fraction=view.top_fraction)
+        if isinstance(shown, Pending):
+            return shown
+        similarity = np.asarray(self.store.array(Kind.ARRAY, shown.value))
+        return Ready((similarity, shown is exact), shown.key)
 
     def kernel_norms(self, view: View, description: str, layer: Layer) -> Answer[str]:
         """Return the key of the norms of a layer's kernels, (C,), or (0,) where it has none."""
         plan = Derivation("kernel_norms", layer.name, description, "", self._model_parameters(view))
-        return self._desk.ask(plan, plan.key, Kind.ARRAY)
+        return self._desk.ask(plan, plan.key, plan.result)
 
     def overlay_plan(
         self, view: View, description: str, layer: Layer, channel: int, image_id: int
@@ -157,18 +170,20 @@ class LayerWork:
         summary = self.summary(view, description, layer)
         if isinstance(summary, Pending):
             return PanelStatus(dict.fromkeys(VIEWS), summary.job)
+        top = {"top_fraction": view.top_fraction}
         wanted: dict[str, tuple[DerivationName, dict[str, Any]]] = {
-            "pca": ("projection", {"method": "pca", "seed": 0}),
             "scaling": ("scaling", {}),
-            "sums": ("class_sums", {"top_fraction": view.top_fraction}),
-            "classes": ("class_jaccard", {"top_fraction": view.top_fraction}),
+            "statistics": ("statistics", top),
+            "overlap": ("class_overlap", top),
+            "pca": ("projection", {"method": "pca", "seed": 0}),
+            "classes": ("class_jaccard", top),
             "placed": ("projection", {"method": projection, "seed": 0}),
         }
         keys: dict[str, str | None] = {}
         waiting: list[Job] = []
         for part, (name, parameters) in wanted.items():
             # One wait a request: all are under way by the time that the first of them has been waited for.
-            patience = 0.0 if waiting or part == "placed" else None
+            patience = 0.0 if waiting or part in {"classes", "placed"} else None
             answer = self.derive(name, view, layer, summary.value, patience=patience, **parameters)
             keys[part] = answer.key if isinstance(answer, Ready) else None
             if isinstance(answer, Pending):
@@ -176,8 +191,8 @@ class LayerWork:
         scaled = keys["scaling"] is not None
         versions = {
             "scatterplot": keys["placed"] or keys["pca"],
-            "jaccard": keys["classes"] if scaled else None,
-            "heatmap": keys["sums"] if scaled else None,
+            "jaccard": keys["classes"] or keys["overlap"],
+            "heatmap": keys["statistics"] if scaled else None,
         }
         return PanelStatus(versions, waiting[0] if waiting else None)
 
@@ -195,25 +210,30 @@ class LayerWork:
         asked = self.compute(view, description, tuple(layer.name for layer in layers), output=True)
         job = asked.job if isinstance(asked, Pending) else None
         neighbours = self.settings.knn_neighbours
+        asked_for = {"neighbours": neighbours, "queries": self.settings.knn_queries}
+        voters = images = 0
         rows: list[LayerFigure] = []
         measuring: list[Job] = []
         for layer in layers:
             source = self._summary_key(view, layer.name)
-            accuracy, non_finite = None, 0
+            figure = LayerFigure(layer, None)
             if self.store.has(Kind.SUMMARY, source):
-                answer = self.derive("knn", view, layer, source, patience=0, neighbours=neighbours)
                 non_finite = int(self.store.record(about_key(source))["non_finite"])
+                answer = self.derive("knn", view, layer, source, patience=0, **asked_for)
                 if isinstance(answer, Ready):
-                    accuracy = self.store.record(answer.value)["accuracy"]
+                    found = self.store.record(answer.value)
+                    voters, images = found["voters"], found["images"]
+                    figure = LayerFigure(layer, found["accuracy"], found["standard_error"], non_finite)
                 else:
+                    figure = LayerFigure(layer, None, non_finite=non_finite)
                     measuring.append(answer.job)
-            rows.append(LayerFigure(layer, accuracy, non_finite))
+            rows.append(figure)
         if job is None and measuring:
             job = Job(measuring[0].key, measuring[0].label, len(layers) - len(measuring), len(layers))
         counts = np.bincount(self._catalogue.sample(view)[0].labels)
         chance = float(counts.max() / counts.sum())
         state = digest([key, granularity, [row.accuracy for row in rows], job is None])
-        return Ready(Profile(tuple(rows), neighbours, chance, job), state)
+        return Ready(Profile(tuple(rows), neighbours, chance, voters, images, job), state)
 
     def predictions(self, view: View) -> tuple[IntArray, FloatArray] | None:
         """Return predictions (-1: none) and confidences of all images of the dataset, if they are there."""
@@ -277,14 +297,3 @@ class LayerWork:
             "_model": self._catalogue.model(view.model).model_dump(mode="json"),
             "_identity": dict(self._catalogue.identity(view.model)),
         }
-
-
-_KINDS: Mapping[DerivationName, Kind] = {
-    "projection": Kind.ARRAY,
-    "scaling": Kind.ARRAY,
-    "class_sums": Kind.TABLE,
-    "knn": Kind.RECORD,
-    "class_jaccard": Kind.ARRAY,
-    "kernel_norms": Kind.ARRAY,
-    "overlay": Kind.ARRAY,
-}

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from channelexplorer_dash.errors import EngineError, JobFailedError
+from channelexplorer_dash.errors import ChannelExplorerError, EngineError, JobFailedError, StoreError
 from channelexplorer_dash.extraction import tasks
-from channelexplorer_dash.extraction.plan import Extraction, Plan
+from channelexplorer_dash.extraction.plan import Extraction, Plan, plan_from_json
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import JobBoard, Marker, Store
 
@@ -33,11 +33,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SCHEDULER_FILE = "scheduler.json"
-# Dask's own web pages need no certificate: they would tell every account of the machine what is computed.
-NO_WEB_PAGES: dict[str, list[str]] = {
+LOG_FILE = "engine.log"
+DASK_SETTINGS: dict[str, Any] = {
+    # Dask's own web pages need no certificate: they would tell every account of the machine what is computed.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
+    # A worker holds the task that it does and no other: what a person waits for is next, whatever is queued.
+    "distributed.scheduler.worker-saturation": 1.0,
 }
+_LOG_BYTES = 5_000_000
 _START_SECONDS = 60.0
 _CONNECT_SECONDS = 3.0
 
@@ -48,7 +52,7 @@ class Engine:
     Parameters
     ----------
     settings
-        ``engine``, ``threads`` and ``engine_linger_seconds`` count.
+        ``engine``, ``engine_workers``, ``threads``, ``engine_linger_seconds`` and ``store_quota_gb`` count.
     store
         Where the plans publish, and where the job board lies.
     batch
@@ -62,6 +66,8 @@ class Engine:
         self._priority_offset = -100 if batch else 0
         self._sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._futures: dict[str, Future[bool]] = {}
+        # Messages that a full disk did not take.
+        self._unwritten: dict[str, str] = {}
         self._client: Client | None = None
         self._cluster: Any = None
         self._lock = threading.Lock()
@@ -79,7 +85,7 @@ class Engine:
         JobFailedError
             If the last attempt failed; :meth:`retry` allows another.
         """
-        if (message := self._board.failure(plan.key)) is not None:
+        if (message := self.failure(plan.key)) is not None:
             raise JobFailedError(message, plan.key)
         marker = self._board.post(plan.key, plan.label, plan.covers, plan.to_json())
         self._board.touch(plan.key)
@@ -88,6 +94,10 @@ class Engine:
         if future is None or future.status not in {"pending", "finished"}:
             self._sender.submit(self._send, plan, marker)
         return marker
+
+    def failure(self, key: str) -> str | None:
+        """Return the message of a failed piece of work."""
+        return self._unwritten.get(key) or self._board.failure(key)
 
     def cancel(self, key: str) -> None:
         """Stop wanting a piece of work; what it has published stays."""
@@ -102,6 +112,7 @@ class Engine:
 
     def retry(self, key: str) -> None:
         """Forget that a piece of work failed."""
+        self._unwritten.pop(key, None)
         self._board.forgive(key)
 
     def close(self) -> None:
@@ -129,57 +140,63 @@ class Engine:
                     return
             if not self._board.wanted(plan.key, marker.token):
                 return
-            future = self._submit_to(self._connected(), plan, marker)
+            # Another process may have put the marker up, with other shards: its plan is the one that is done.
+            future = self._submit_to(self._connected(), plan_from_json(marker.work), marker.token)
             with self._lock:
                 self._futures = {token: f for token, f in self._futures.items() if f.status == "pending"}
                 self._futures[marker.token] = future
         except EngineError as error:
-            self._board.fail(plan.key, str(error))
+            self._fail(plan.key, str(error))
         except Exception as error:
             logger.exception("The engine took no work")
-            self._board.fail(
-                plan.key, f"The engine took no work: {type(error).__name__}: {error}. Try again."
-            )
+            self._fail(plan.key, f"The engine took no work: {type(error).__name__}: {error}. Try again.")
 
-    def _submit_to(self, client: Client, plan: Plan, marker: Marker) -> Future[bool]:
+    def _submit_to(self, client: Client, plan: Plan, token: str) -> Future[bool]:
+        """Submit the tasks of a plan. They find it on the job board: its thousand names travel once."""
         from distributed import fire_and_forget
 
-        root, work = str(self._store.root), plan.to_json()
-        name = f"{plan.key}-{marker.token}"
+        common = (str(self._store.root), plan.key, token)
+        name = f"{plan.key}-{token}"
         priority = plan.priority + self._priority_offset
+        quota = round(self._settings.store_quota_gb * 1e9)
         if isinstance(plan, Extraction):
+            # Dask tells tasks apart by the first word of their name. Only if a group depends on nothing does
+            # the scheduler hold its tasks back, so that more urgent ones overtake them.
             shards = [
                 client.submit(
-                    tasks.extract_shard,
-                    root,
-                    work,
-                    marker.token,
-                    start,
-                    key=f"{name}-{start}",
-                    priority=priority,
+                    tasks.extract_shard, *common, start, key=f"shard-{name}-{start}", priority=priority
                 )
                 for start in plan.starts
             ]
             future = client.submit(
-                tasks.merge, root, work, marker.token, shards, key=name, priority=priority + 1
+                tasks.merge, *common, quota, shards, key=f"merge-{name}", priority=priority + 1
             )
         else:
-            future = client.submit(tasks.run, root, work, marker.token, key=name, priority=priority)
+            future = client.submit(tasks.run, *common, quota, key=f"run-{name}", priority=priority)
         # The work outlives the web process that asked for it.
         fire_and_forget(future)
         return future
 
     def _explain_error(self, plan: Plan, future: Future[bool]) -> None:
-        """Say what happened to a task whose worker died again and again: it left no message itself."""
+        """Say what happened to a task that left no message itself: its worker died, or the disk is full."""
         if self._board.failure(plan.key) is None:
-            self._board.fail(
+            error = future.exception()
+            self._fail(
                 plan.key,
-                f"{plan.label} ended the engine's worker again and again "
-                f"({type(future.exception()).__name__}). "
+                str(error)
+                if isinstance(error, ChannelExplorerError)
+                else f"{plan.label} ended the engine's worker again and again ({type(error).__name__}). "
                 "It may need more memory than there is: lower `batch_size` in the settings.",
             )
         with self._lock:
             self._futures = {token: f for token, f in self._futures.items() if f is not future}
+
+    def _fail(self, key: str, message: str) -> None:
+        try:
+            self._board.fail(key, message)
+        except StoreError:
+            self._unwritten[key] = message
+            self._board.remove(key)
 
     def _connected(self) -> Client:
         with self._lock:
@@ -206,7 +223,7 @@ class Engine:
         from distributed import Client, LocalCluster
 
         _quiet()
-        with dask.config.set(NO_WEB_PAGES):
+        with dask.config.set(DASK_SETTINGS):
             self._cluster = LocalCluster(
                 n_workers=1,
                 threads_per_worker=1,
@@ -238,7 +255,7 @@ class Engine:
             raise EngineError(
                 "Another process has been starting the engine for a minute. Try again."
             ) from error
-        raise EngineError(f"The engine did not start. What it said is in {folder / 'engine.log'}.")
+        raise EngineError(f"The engine did not start. What it said is in {folder / LOG_FILE}.")
 
 
 def _join_file(folder: Path) -> Client | None:
@@ -283,14 +300,20 @@ def _quiet() -> None:
 
 def _start_process(folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
     (folder / SCHEDULER_FILE).unlink(missing_ok=True)
-    threads = settings.threads or os.cpu_count() or 1
-    with (folder / "engine.log").open("ab") as log:
+    workers = settings.engine_workers
+    threads = settings.threads or max(1, len(os.sched_getaffinity(0)) // workers)
+    written = folder / LOG_FILE
+    with contextlib.suppress(FileNotFoundError):
+        if written.stat().st_size > _LOG_BYTES:
+            written.replace(written.with_suffix(".log.1"))
+    with written.open("ab") as log:
         return subprocess.Popen(
             [
                 sys.executable,
                 "-m",
                 "channelexplorer_dash.extraction.engine_process",
                 str(folder),
+                str(workers),
                 str(threads),
                 str(settings.engine_linger_seconds),
             ],

@@ -1,4 +1,4 @@
-"""The embedded engine's process: a Dask scheduler and one warm worker, on this machine only.
+"""The embedded engine's process: a Dask scheduler and its warm workers, on this machine only.
 
 Started by :mod:`channelexplorer_dash.extraction.engine`; ends a while after its last client left and its
 last task ended. A worker that dies is started again by its nanny.
@@ -11,6 +11,7 @@ can read.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -22,20 +23,22 @@ import dask
 from distributed import Nanny, Scheduler
 from distributed.security import Security
 
-from channelexplorer_dash.extraction.engine import NO_WEB_PAGES, SCHEDULER_FILE
+from channelexplorer_dash.extraction.engine import DASK_SETTINGS, SCHEDULER_FILE
 
 _NO_CLIENTS = {"fire-and-forget"}
 
 
-async def serve(folder: Path, threads: int, linger_seconds: float) -> None:
+async def serve(folder: Path, workers: int, threads: int, linger_seconds: float) -> None:
     """Run until nobody needs the engine any more.
 
     Parameters
     ----------
     folder
         The store's ``engine`` folder: the scheduler's address is published there.
+    workers
+        Number of worker processes. Each runs one task at a time.
     threads
-        Threads of torch, BLAS and OpenMP in the worker. It runs one task at a time.
+        Threads of torch, BLAS and OpenMP in each worker.
     linger_seconds
         How long to stay after the last client left.
     """
@@ -46,7 +49,7 @@ async def serve(folder: Path, threads: int, linger_seconds: float) -> None:
     # (a browser, say) one step then takes up to fifty times longer. Sleeping costs nothing measurable.
     environment["OMP_WAIT_POLICY"] = "PASSIVE"
     # Dask's own default would pin the worker to one thread before it starts.
-    dask.config.set({"distributed.nanny.pre-spawn-environ": environment, **NO_WEB_PAGES})
+    dask.config.set({"distributed.nanny.pre-spawn-environ": environment, **DASK_SETTINGS})
     security = Security.temporary()
     local = {
         "host": "127.0.0.1",
@@ -55,14 +58,19 @@ async def serve(folder: Path, threads: int, linger_seconds: float) -> None:
         "dashboard": False,
     }
     async with Scheduler(port=0, **local) as scheduler:
-        worker = Nanny(
-            scheduler.address,
-            nthreads=1,
-            memory_limit=0,
-            local_directory=str(folder / "scratch"),
-            **local,
-        )
-        async with worker:
+        nannies = [
+            Nanny(
+                scheduler.address,
+                nthreads=1,
+                memory_limit=0,
+                local_directory=str(folder / "scratch"),
+                preload=["channelexplorer_dash.extraction.warming"],
+                **local,
+            )
+            for _ in range(workers)
+        ]
+        async with contextlib.AsyncExitStack() as stack:
+            await asyncio.gather(*(stack.enter_async_context(nanny) for nanny in nannies))
             published = folder / SCHEDULER_FILE
             _publish(published, scheduler.address, security)
             await _until_unneeded(scheduler, linger_seconds)
@@ -90,8 +98,8 @@ async def _until_unneeded(scheduler: Any, linger_seconds: float) -> None:
 
 def main() -> None:
     """Entry point of ``python -m channelexplorer_dash.extraction.engine_process``."""
-    folder, threads, linger = sys.argv[1:4]
-    asyncio.run(serve(Path(folder), int(threads), float(linger)))
+    folder, workers, threads, linger = sys.argv[1:5]
+    asyncio.run(serve(Path(folder), int(workers), int(threads), float(linger)))
 
 
 if __name__ == "__main__":

@@ -13,18 +13,36 @@ from typing import Any, ClassVar, Literal
 
 from channelexplorer_dash.errors import EngineError
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
-from channelexplorer_dash.store import digest
+from channelexplorer_dash.store import Kind, digest
+from channelexplorer_dash.store import about_key as about_key
+from channelexplorer_dash.store import moments_key as moments_key
 
 DerivationName = Literal[
-    "projection", "scaling", "class_sums", "knn", "class_jaccard", "kernel_norms", "overlay"
+    "scaling",
+    "active",
+    "statistics",
+    "class_overlap",
+    "class_jaccard",
+    "image_jaccard",
+    "components",
+    "projection",
+    "knn",
+    "kernel_norms",
+    "overlay",
 ]
 
+_RESULTS: Mapping[str, Kind] = {"statistics": Kind.TABLE, "knn": Kind.RECORD}
+
 _LABELS: Mapping[str, str] = {
-    "projection": "Laying out the images of {layer} by {method}",
     "scaling": "Normalising {layer}",
-    "class_sums": "Summing up the channels of {layer}",
+    "active": "Finding the active channels of {layer}",
+    "statistics": "Summing up the channels of {layer}",
+    "class_overlap": "Comparing the classes at {layer}",
+    "class_jaccard": "Comparing all pairs of images at {layer}",
+    "image_jaccard": "Comparing images at {layer}",
+    "components": "Finding the principal components of {layer}",
+    "projection": "Laying out the images of {layer} by {method}",
     "knn": "Measuring the separability of {layer}",
-    "class_jaccard": "Comparing the classes at {layer}",
     "kernel_norms": "Reading the kernels of {layer}",
     "overlay": "Drawing a channel of {layer} over an image",
 }
@@ -47,11 +65,6 @@ def summary_key(identity: Mapping[str, Any], dataset: str, layer: str, summary: 
             "dtype": "float32",
         }
     )
-
-
-def about_key(summary: str) -> str:
-    """Return the key of the record beside a summary: images left out, non-finite values."""
-    return digest({"what": "about", "summary": summary})
 
 
 def predictions_key(identity: Mapping[str, Any], dataset: str) -> str:
@@ -167,9 +180,9 @@ class Extraction:
         return range(0, self.images, self.shard_size)
 
     @property
-    def witness(self) -> str:
-        """Key whose shards show the progress: what a shard publishes last."""
-        return self.covers[-1]
+    def shards(self) -> list[tuple[int, int]]:
+        """First row, and the row after the last, of every shard."""
+        return [(start, min(start + self.shard_size, self.images)) for start in self.starts]
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the job board and the engine's tasks pass on."""
@@ -239,7 +252,12 @@ class Derivation:
         """Quick ones first: what a person sees at once is not to wait for UMAP."""
         if self.name == "projection" and self.parameters.get("method") != "pca":
             return 0
-        return 10 if self.name == "knn" else 20
+        return 10 if self.name in {"knn", "class_jaccard"} else 20
+
+    @property
+    def result(self) -> Kind:
+        """What kind of thing it publishes."""
+        return _RESULTS.get(self.name, Kind.ARRAY)
 
     @property
     def label(self) -> str:

@@ -62,22 +62,24 @@ def publish_description(store: Store, plan: Describe) -> None:
         store.publish_record(plan.key, describe(built).to_json())
 
 
-def publish_shards(store: Store, plan: Extraction, start: int, still_wanted: Callable[[], None]) -> None:
-    """Run the model over the rows ``start`` … and publish a shard of every result that lacks it.
+def publish_shard(store: Store, plan: Extraction, start: int, still_wanted: Callable[[], None]) -> None:
+    """Run the model over the rows ``start`` … and publish them as a shard of every result that is lacking.
+
+    Nothing is done where the shard is there, or where everything that it would hold was published by now.
 
     Parameters
     ----------
     still_wanted
         Called before every batch; raises when the work was cancelled.
     """
-
-    def lacking(key: str, kind: Kind) -> bool:
-        return not store.has(kind, key) and start not in store.shards(key)
-
-    keys = {pair: key for pair, key in plan.results.items() if lacking(key, Kind.SUMMARY)}
-    output = plan.output and lacking(plan.predictions, Kind.TABLE)
-    if not keys and not output:
+    lacking = lacking_results(store, plan)
+    ids = range(start, min(start + plan.shard_size, plan.images))
+    shards = store.shards(plan.key)
+    found = shards.read(ids.start, ids.stop)
+    if not lacking or (found is not None and lacking <= found.channels.keys()):
         return
+    keys = {pair: key for pair, key in plan.results.items() if key in lacking}
+    output = plan.predictions in lacking
     description = ModelDescription.from_json(store.record(description_key(plan.identity)))
     taps = [description.layer(name) for name in plan.layers if any(layer == name for layer, _ in keys)]
     summaries = tuple(name for name in plan.summaries if any(summary == name for _, summary in keys))
@@ -88,32 +90,34 @@ def publish_shards(store: Store, plan: Extraction, start: int, still_wanted: Cal
     dataset = loaded_dataset(plan.dataset, plan.dataset_digest, plan.max_image_pixels)
     device = torch.device(choose_device(plan.device))
     module = built.module.to(device)
-    ids = range(start, min(start + plan.shard_size, plan.images))
-    channels = {layer.name: layer.channels for layer in taps}
-    values = {pair: np.full((len(ids), channels[pair[0]]), np.nan, np.float32) for pair in keys}
-    predictions = np.full((len(ids), 2), np.nan, np.float32)
+    channels = {key: description.layer(layer).channels for (layer, _), key in keys.items()}
+    if output:
+        channels[plan.predictions] = 2
     left_out: list[tuple[int, str, str]] = []
     non_finite: dict[str, int] = {}
 
-    for batch_ids, batch, unreadable in _batches(built, dataset, ids, plan.batch_size):
-        still_wanted()
-        left_out += unreadable
-        if batch is None:
-            continue
-        result = run_batch(module, batch.to(device), taps, summaries, output=output)
-        rows = np.asarray(batch_ids) - start
-        for layer, summary in keys:
-            values[layer, summary][rows] = result.summaries[layer][summary]
-        for layer, count in result.non_finite.items():
-            non_finite[layer] = non_finite.get(layer, 0) + count
-        if output and result.logits is not None:
-            predictions[rows] = _most_probable(result.logits)
+    with shards.writer(ids.start, ids.stop, channels) as shard:
+        for batch_ids, batch, unreadable in _batches(built, dataset, ids, plan.batch_size):
+            still_wanted()
+            left_out += unreadable
+            if batch is None:
+                continue
+            result = run_batch(module, batch.to(device), taps, summaries, output=output)
+            values = {key: result.summaries[layer][summary] for (layer, summary), key in keys.items()}
+            if output and result.logits is not None:
+                values[plan.predictions] = _most_probable(result.logits)
+            shard.write(np.asarray(batch_ids) - start, values)
+            for layer, count in result.non_finite.items():
+                non_finite[layer] = non_finite.get(layer, 0) + count
+        shard.record.update(left_out=left_out, non_finite=non_finite)
 
-    record = {"left_out": left_out, "non_finite": non_finite}
-    for pair, key in keys.items():
-        store.publish_shard(key, start, values[pair], record)
-    if output:
-        store.publish_shard(plan.predictions, start, predictions, record)
+
+def lacking_results(store: Store, plan: Extraction) -> frozenset[str]:
+    """Return the keys of a plan's results that the store does not have."""
+    lacking = {key for key in plan.results.values() if not store.has(Kind.SUMMARY, key)}
+    if plan.output and not store.has(Kind.TABLE, plan.predictions):
+        lacking.add(plan.predictions)
+    return frozenset(lacking)
 
 
 def choose_device(wanted: str) -> str:

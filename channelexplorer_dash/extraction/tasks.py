@@ -6,14 +6,14 @@ Every task may be run twice, or killed at any moment: it looks in the store firs
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from channelexplorer_dash.errors import ChannelExplorerError
+from channelexplorer_dash.errors import ChannelExplorerError, VanishedError
 from channelexplorer_dash.extraction.plan import Derivation, Describe, Extraction, Plan, plan_from_json
 from channelexplorer_dash.store import JobBoard, Store
+from channelexplorer_dash.store.tidying import SPARE_SECONDS, keep_to_quota
 
 logger = logging.getLogger(__name__)
 
@@ -28,21 +28,22 @@ def _open(root: str) -> tuple[Store, JobBoard]:
     return store, JobBoard(store)
 
 
-def run(root: str, work: Mapping[str, Any], token: str) -> bool:
+def run(root: str, key: str, token: str, quota: int) -> bool:
     """Do a describing or a deriving plan; return whether its result is there.
 
     Parameters
     ----------
     root
         The store's folder.
-    work
-        The plan's JSON form.
+    key
+        Key of the plan: the plan itself is on the job board.
     token
         The attempt, as on the job board.
+    quota
+        Bytes that the store may hold, or 0 for no bound.
     """
-    plan = plan_from_json(work)
 
-    def act(store: Store, _board: JobBoard) -> None:
+    def act(store: Store, plan: Plan, _still_wanted: Callable[[], None]) -> None:
         if isinstance(plan, Describe):
             from channelexplorer_dash.extraction.shards import publish_description
 
@@ -52,67 +53,80 @@ def run(root: str, work: Mapping[str, Any], token: str) -> bool:
 
             publish_derivation(store, plan)
 
-    return _attempt(root, plan, token, act, last=True)
+    return _attempt(root, key, token, act, quota)
 
 
-def extract_shard(root: str, work: Mapping[str, Any], token: str, start: int) -> bool:
+def extract_shard(root: str, key: str, token: str, start: int) -> bool:
     """Publish one shard of every tapped layer; return whether it is there."""
-    plan = plan_from_json(work)
-    assert isinstance(plan, Extraction)
 
-    def act(store: Store, board: JobBoard) -> None:
-        from channelexplorer_dash.extraction.shards import publish_shards
+    def act(store: Store, plan: Plan, still_wanted: Callable[[], None]) -> None:
+        from channelexplorer_dash.extraction.shards import publish_shard
 
-        def still_wanted() -> None:
-            if not board.wanted(plan.key, token):
-                raise CancelledError
-            board.touch(plan.key)
+        assert isinstance(plan, Extraction)
+        publish_shard(store, plan, start, still_wanted)
 
-        publish_shards(store, plan, start, still_wanted)
-
-    return _attempt(root, plan, token, act, last=False)
+    return _attempt(root, key, token, act)
 
 
-def merge(root: str, work: Mapping[str, Any], token: str, shards: list[bool]) -> bool:
+def merge(root: str, key: str, token: str, quota: int, shards: list[bool]) -> bool:
     """Publish the summaries from their shards, once all of them are there."""
-    plan = plan_from_json(work)
-    assert isinstance(plan, Extraction)
     if not all(shards):
         return False
 
-    def act(store: Store, _board: JobBoard) -> None:
+    def act(store: Store, plan: Plan, still_wanted: Callable[[], None]) -> None:
         from channelexplorer_dash.extraction.merging import publish_merged
 
-        publish_merged(store, plan)
+        assert isinstance(plan, Extraction)
+        publish_merged(store, plan, still_wanted)
 
-    return _attempt(root, plan, token, act, last=True)
+    return _attempt(root, key, token, act, quota)
 
 
 def _attempt(
-    root: str, plan: Plan, token: str, act: Callable[[Store, JobBoard], None], *, last: bool
+    root: str,
+    key: str,
+    token: str,
+    act: Callable[[Store, Plan, Callable[[], None]], None],
+    quota: int | None = None,
 ) -> bool:
+    """Do a part of a plan while it is wanted; the last part has the ``quota``, and takes the marker down."""
     store, board = _open(root)
-    if not board.wanted(plan.key, token):
+    marker = board.find(key)
+    if marker is None or marker.token != token:
         return False
-    board.touch(plan.key)
+    board.touch(key)
+    plan = plan_from_json(marker.work)
+
+    def still_wanted() -> None:
+        if not board.wanted(key, token):
+            raise CancelledError
+        board.touch(key)
+
     try:
-        act(store, board)
+        act(store, plan, still_wanted)
+        if quota:
+            keep_to_quota(store, board, quota, spare_seconds=SPARE_SECONDS)
     except CancelledError:
         return False
+    except VanishedError:
+        # A quota took what the work needs, or two servers tidied up at once. Whoever still wants the result
+        # asks again, and then what it needs is computed first.
+        logger.warning("%s: something it needs was removed", plan.label)
+        board.remove(key)
+        return False
     except ChannelExplorerError as error:
-        board.fail(plan.key, str(error))
+        board.fail(key, str(error))
         return False
     except MemoryError:
         board.fail(
-            plan.key,
-            "The engine ran out of memory. Lower `batch_size` in the settings, or choose fewer images.",
+            key, "The engine ran out of memory. Lower `batch_size` in the settings, or choose fewer images."
         )
         return False
     except Exception as error:
         # The person gets one line; the whole story goes to the engine's log.
         logger.exception("%s failed", plan.label)
-        board.fail(plan.key, f"{plan.label} failed: {type(error).__name__}: {error}")
+        board.fail(key, f"{plan.label} failed: {type(error).__name__}: {error}")
         return False
-    if last:
-        board.remove(plan.key)
+    if quota is not None:
+        board.remove(key)
     return True

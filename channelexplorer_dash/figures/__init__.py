@@ -1,10 +1,10 @@
-"""One Plotly builder per view: results in, ``go.Figure`` out. Pure functions, no Dash.
+"""One Plotly builder per view: results in, figures as plotly.js takes them out. Pure functions, no Dash.
 
 Signatures
 ----------
 ::
 
-    scatterplot.scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 3000) -> go.Figure
+    scatterplot.scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 3000) -> Figure
     scatterplot.marker_patch(colouring: Colouring) -> dict             # JSON-able value of data[0].marker
     colouring.by_class(sample) -> Colouring
     colouring.by_prediction(sample, predictions, names) -> Colouring   # predictions int (n,), -1 unknown
@@ -12,11 +12,11 @@ Signatures
     colouring.by_category(title, values) -> Colouring                  # a str or None for each image
     colouring.by_number(title, values) -> Colouring                    # (n,): a channel or a column
     colouring.Colouring.legend -> tuple[LegendEntry, ...]              # name, colour, count, for HTML
-    jaccard.jaccard_figure(answer: ImageJaccard | ClassJaccard) -> go.Figure
-    dendrogram.dendrogram_figure(answer: ClassJaccard) -> go.Figure
-    heatmap.heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> go.Figure
-    channel.channel_figure(detail: ChannelDetail) -> go.Figure
-    empty.empty_figure(message: str) -> go.Figure
+    jaccard.jaccard_figure(answer: ImageJaccard | ClassJaccard) -> Figure
+    dendrogram.dendrogram_figure(answer: ClassJaccard) -> Figure
+    heatmap.heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> Figure
+    channel.channel_figure(detail: ChannelDetail) -> Figure
+    empty.empty_figure(message: str) -> Figure
     theme.class_colours(n: int) -> tuple[str, ...]                     # "#rrggbb" of labels 0 … n-1
 
 What every figure has
@@ -55,8 +55,9 @@ jaccard-images
 jaccard-classes
     The same three traces over classes: ``meta.classes[p.y]`` and ``meta.classes[p.x]`` are labels.
 hierarchy
-    Traces ``nodes`` (inner nodes) and ``leaves``: ``p.customdata`` is the list of the labels below.
-    ``meta.leaves``: the labels from top to bottom.
+    ``meta.leaves``: the labels from top to bottom. Traces ``nodes`` (inner nodes) and ``leaves``: the labels
+    below a point are ``meta.leaves.slice(start, stop)``, with ``[start, stop]`` its custom data, read from
+    ``gd._fullData``.
 heatmap
     Trace ``matrix``: channel ``Number(p.y)`` (the axis is of categories, named by channel), image
     ``meta.image_ids[p.x]``. Trace ``strip-top``: image ``meta.image_ids[p.x]``. Traces ``statistic`` (bars at

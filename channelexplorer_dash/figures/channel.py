@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from channelexplorer_dash.figures import matrix, theme
-from channelexplorer_dash.figures.binary import smallest_unsigned
+from channelexplorer_dash.figures.binary import Figure, figure, smallest_unsigned
 from channelexplorer_dash.figures.empty import empty_figure
 from channelexplorer_dash.results import ChannelDetail, FloatArray
 
@@ -30,7 +29,7 @@ class _Row:
     image_ids: npt.NDArray[np.int64]
 
 
-def channel_figure(detail: ChannelDetail) -> go.Figure:
+def channel_figure(detail: ChannelDetail) -> Figure:
     """Draw one channel's distribution per class: its shape, median, quartiles and single images.
 
     With more than ``MOST_CLASSES`` classes, those with the largest means are shown, largest first. A class of
@@ -65,7 +64,7 @@ def channel_figure(detail: ChannelDetail) -> go.Figure:
         if len(rows) < len(present)
         else (f"{len(rows)} classes")
     )
-    return go.Figure(
+    return figure(
         data=traces,
         layout=theme.layout(
             "channel",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
+import numpy.typing as npt
 
 from channelexplorer_dash.figures import matrix, theme
+from channelexplorer_dash.figures.binary import Figure, figure, smallest_unsigned
 from channelexplorer_dash.results import ClassJaccard
 
 MOST_NAMED = 24
@@ -26,7 +28,7 @@ class _Node:
     below: tuple[int, ...] = ()
 
 
-def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
+def dendrogram_figure(answer: ClassJaccard) -> Figure:
     """Draw the average linkage of the classes on 1 - mean Jaccard similarity.
 
     The leaves are in the order of the matrix where that order keeps every branch together (as the
@@ -35,6 +37,7 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
     nodes = _nodes(answer)
     leaves = [n for n in nodes if not n.below]
     inner = [n for n in nodes if n.below]
+    ordered = sorted(leaves, key=lambda n: n.position)
     heights = [n.height for n in inner] or [1.0]
     # The stems below the first merge say nothing: cut them short, the axis tells where.
     extent = max(heights) - min(heights) or max(heights) or 1.0
@@ -62,7 +65,7 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
         "hoverinfo": "none",
         "x": [n.height for n in inner],
         "y": [n.position for n in inner],
-        "customdata": [list(n.members) for n in inner],
+        "customdata": _spans(inner, ordered),
         "marker": {"size": 7 if len(leaves) <= 60 else 5, "color": theme.TEXT, "line": {"width": 0}},
     }
     ends = {
@@ -72,7 +75,7 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
         "hoverinfo": "none",
         "x": [base for _ in leaves],
         "y": [n.position for n in leaves],
-        "customdata": [list(n.members) for n in leaves],
+        "customdata": _spans(leaves, ordered),
         "marker": {
             "size": 8 if len(leaves) <= 60 else 4,
             "color": [colours[n.members[0]] for n in leaves],
@@ -80,7 +83,6 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
         },
         "cliponaxis": False,
     }
-    ordered = sorted(leaves, key=lambda n: n.position)
     named = len(ordered) <= MOST_NAMED
     reach = max(max(heights) - base, 1e-6)
     names = [matrix.shorten(answer.class_names[n.members[0]], LONGEST_NAME) for n in ordered]
@@ -90,7 +92,7 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
         f"Hierarchy of {len(leaves):,} classes in layer {answer.layer.name}, "
         "by average linkage on one minus the mean Jaccard similarity."
     )
-    return go.Figure(
+    return figure(
         data=[lines, joints, ends],
         layout=theme.layout(
             "hierarchy",
@@ -125,6 +127,14 @@ def dendrogram_figure(answer: ClassJaccard) -> go.Figure:
             ),
         ),
     )
+
+
+def _spans(nodes: list[_Node], ordered: list[_Node]) -> npt.NDArray[np.unsignedinteger[Any]]:
+    """Return where in ``meta.leaves`` the members of each node begin and end, (n, 2)."""
+    at = {leaf.members[0]: position for position, leaf in enumerate(ordered)}
+    places = [[at[label] for label in node.members] for node in nodes]
+    spans = [(min(found), max(found) + 1) for found in places]
+    return smallest_unsigned(np.array(spans, dtype=np.int64).reshape(-1, 2))
 
 
 def _nodes(answer: ClassJaccard) -> list[_Node]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import textwrap
 
-import plotly.graph_objects as go
-
 from channelexplorer_dash.figures import theme
+from channelexplorer_dash.figures.binary import Figure, figure
 
 
-def empty_figure(message: str) -> go.Figure:
+def empty_figure(message: str) -> Figure:
     """Return a figure with a message in its middle, in lines of about 40 characters."""
     lines = [line for paragraph in message.splitlines() for line in textwrap.wrap(paragraph, 40) or [""]]
     text = "<br>".join(line.replace("&", "&amp;").replace("<", "&lt;") for line in lines)
@@ -24,8 +23,9 @@ def empty_figure(message: str) -> go.Figure:
         "font": {"size": 13},
     }
     hidden = theme.bare_axis(visible=False, fixedrange=True)
-    return go.Figure(
+    return figure(
+        [],
         layout=theme.layout(
             "empty", message, xaxis=hidden, yaxis=hidden, dragmode=False, annotations=[annotation]
-        )
+        ),
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from channelexplorer_dash.figures import matrix, theme
-from channelexplorer_dash.figures.binary import LEVELS, robust_scale
+from channelexplorer_dash.figures.binary import LEVELS, Figure, figure, robust_scale
 from channelexplorer_dash.results import Heatmap
 
 TITLES = {
@@ -20,7 +19,7 @@ TITLES = {
 MOST_BLOCKS = 60
 
 
-def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> go.Figure:
+def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> Figure:
     """Draw the normalised activation of channels (rows) and images (columns).
 
     Marked images stand first, before a line; shared channels carry a symbol between the matrix and the bars
@@ -80,7 +79,7 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> go.Figure:
         + (f", channels sorted by {title}." if bars else ".")
     )
     top = 1 - matrix.STRIP - matrix.GAP
-    return go.Figure(
+    return figure(
         data=traces,
         layout=theme.layout(
             "heatmap",

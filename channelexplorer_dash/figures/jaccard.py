@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from channelexplorer_dash.figures import matrix, theme
-from channelexplorer_dash.figures.binary import LEVELS, Scale, robust_scale
+from channelexplorer_dash.figures.binary import LEVELS, Figure, Scale, figure, robust_scale
 from channelexplorer_dash.results import ClassJaccard, ImageJaccard, IntArray
 
 MOST_NAMED = 24
@@ -17,7 +17,7 @@ MOST_WRITTEN = 12
 MOST_BLOCKS = 60
 
 
-def jaccard_figure(answer: ImageJaccard | ClassJaccard) -> go.Figure:
+def jaccard_figure(answer: ImageJaccard | ClassJaccard) -> Figure:
     """Draw the similarity of images or of classes as a square matrix.
 
     The colours span the values off the diagonal: of an image with itself the similarity is always 1, and
@@ -26,36 +26,33 @@ def jaccard_figure(answer: ImageJaccard | ClassJaccard) -> go.Figure:
     return _images(answer) if isinstance(answer, ImageJaccard) else _classes(answer)
 
 
-def _images(answer: ImageJaccard) -> go.Figure:
+def _images(answer: ImageJaccard) -> Figure:
     sample = answer.sample
     count = len(sample.labels)
     drawn = f"{count:,} images" if answer.of == count else f"{count:,} of {answer.of:,} images"
     edges = matrix.block_edges(sample.labels)
-    meta = {
-        "image_ids": sample.image_ids.tolist(),
-        "labels": sample.labels.tolist(),
-        "of": answer.of,
-    }
-    figure = _square(
+    lines = [matrix.boundaries(edges, count, count, horizontal=True)] if len(edges) <= MOST_BLOCKS else []
+    return _square(
         answer.similarity,
         sample.labels,
         len(sample.class_names),
         view="jaccard-images",
         alt=f"Jaccard similarity of the active channels of {drawn} in layer {answer.layer.name}.",
-        meta=meta,
+        meta={
+            "image_ids": sample.image_ids.tolist(),
+            "labels": sample.labels.tolist(),
+            "of": answer.of,
+        },
         revision=f"{answer.layer.name}:{count}:{int(sample.image_ids.sum())}",
         scale=_scale(answer.similarity),
+        over=lines,
     )
-    if len(edges) <= MOST_BLOCKS:
-        figure.add_trace(matrix.boundaries(edges, count, count, horizontal=True))
-    return figure
 
 
-def _classes(answer: ClassJaccard) -> go.Figure:
+def _classes(answer: ClassJaccard) -> Figure:
     count = len(answer.classes)
     names = [answer.class_names[label] for label in answer.classes]
-    written = count <= MOST_WRITTEN
-    figure = _square(
+    drawn = _square(
         answer.similarity,
         answer.classes,
         len(answer.class_names),
@@ -66,33 +63,29 @@ def _classes(answer: ClassJaccard) -> go.Figure:
         # The classes' diagonal is a figure in its own right: how alike the images of one class are.
         scale=robust_scale(answer.similarity, tail=0.0),
     )
+    written = count <= MOST_WRITTEN
     if written:
         # ".12" rather than "0.12": twelve columns leave no room for the zero.
         text = [[f"{value:.2f}".removeprefix("0") for value in row] for row in answer.similarity]
-        figure.update_traces(
-            selector={"name": "matrix"},
-            text=text,
-            texttemplate="%{text}",
-            textfont={"size": 9 if count > 8 else 11},
-        )
+        size = 9 if count > 8 else 11
+        drawn["data"][0] |= {"text": text, "texttemplate": "%{text}", "textfont": {"size": size}}
     if count <= MOST_NAMED:
-        labels = [matrix.shorten(name) for name in names]
         named = {
             "showticklabels": True,
             "tickmode": "array",
             "tickvals": list(range(count)),
-            "ticktext": labels,
+            "ticktext": [matrix.shorten(name) for name in names],
             "tickfont": {"size": theme.SMALL},
             "automargin": True,
             "ticklabelstandoff": 2,
         }
-        figure.update_layout(yaxis={**named, "anchor": "x2"})
+        drawn["layout"]["yaxis"] |= {**named, "anchor": "x2"}
         if written:
             narrow = [matrix.shorten(name, 10) for name in names]
             angle = 0 if max(map(len, narrow)) <= 2 else -45
             over = {"ticktext": narrow, "tickangle": angle, "side": "top", "anchor": "y2"}
-            figure.update_layout(xaxis=named | over)
-    return figure
+            drawn["layout"]["xaxis"] |= named | over
+    return drawn
 
 
 def _scale(similarity: npt.NDArray[np.float32]) -> Scale:
@@ -112,7 +105,8 @@ def _square(
     meta: dict[str, Any],
     revision: str,
     scale: Scale,
-) -> go.Figure:
+    over: Sequence[dict[str, Any]] = (),
+) -> Figure:
     count = len(similarity)
     inner = matrix.STRIP + matrix.GAP
     ticks, text = scale.ticks()
@@ -127,8 +121,8 @@ def _square(
         "hoverinfo": "none",
     }
     # Each axis shrinks towards the strip that lies along it, so that the strips stay with the matrix.
-    return go.Figure(
-        data=[cells, matrix.strip(labels, classes), matrix.strip(labels, classes, vertical=True)],
+    return figure(
+        data=[cells, matrix.strip(labels, classes), matrix.strip(labels, classes, vertical=True), *over],
         layout=theme.layout(
             view,
             alt,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import plotly.graph_objects as go
 
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.figures import theme
-from channelexplorer_dash.figures.binary import LEVELS, robust_scale, smallest_unsigned
+from channelexplorer_dash.figures.binary import (
+    LEVELS,
+    Figure,
+    encoded,
+    figure,
+    robust_scale,
+    smallest_unsigned,
+)
 from channelexplorer_dash.figures.colouring import Colouring
 from channelexplorer_dash.results import Scatter
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE", "mds": "MDS"}
 
 
-def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 3000) -> go.Figure:
+def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 3000) -> Figure:
     """Draw the images of a layer in two dimensions.
 
     Parameters
@@ -61,7 +65,7 @@ def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 300
     )
     ids = scatter.sample.image_ids
     geometry = f"{scatter.layer.name}:{scatter.method}:{points}:{int(ids.sum())}"
-    return go.Figure(
+    return figure(
         data=[trace],
         layout=theme.layout(
             "scatterplot",
@@ -78,8 +82,8 @@ def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 300
 
 def marker_patch(colouring: Colouring) -> dict[str, Any]:
     """Return ``data[0].marker`` as JSON-able values, to recolour a figure that is already on the page."""
-    marker = _marker(colouring)
-    return {**marker, "color": _typed(marker["color"])}
+    patch: dict[str, Any] = encoded(_marker(colouring))
+    return patch
 
 
 def _size(points: int) -> float:
@@ -125,9 +129,3 @@ def _marker(colouring: Colouring) -> dict[str, Any]:
         "showscale": True,
         "colorbar": theme.colour_bar(ticks, text, theme.literal(colouring.title)),
     }
-
-
-def _typed(array: npt.NDArray[Any]) -> dict[str, str]:
-    """Write an array as Plotly's typed array specification."""
-    kind = array.dtype.str.lstrip("|<")
-    return {"dtype": kind, "bdata": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")}

@@ -31,7 +31,9 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "Jaccard Similarity View",
         "How much the most active channels of two images (or, on average, of two classes) overlap.",
         "J(A, B) = |A ∩ B| / |A ∪ B|, where A and B are the active sets: "
-        "the ⌈active share · C⌉ most active channels of each image.",
+        "the ⌈active share · C⌉ most active channels of each image. Of classes: the mean over all pairs of "
+        "their images; while these are compared, J at the overlap to be expected from how often each "
+        "channel is active.",
         "Click a cell to mark both images, or all images of both classes. The tree joins the classes by "
         "average linkage on 1 − J; click a node to mark its classes.",
     ),
@@ -76,7 +78,8 @@ def guide() -> list[Component]:
                 html.Li("Choose classes and images in the Dataset View, then press Apply."),
                 html.Li(
                     "Choose a layer in Layers. The bar is the leave-one-out kNN accuracy: how far the "
-                    "classes are apart in that layer."
+                    "classes are apart in that layer. Of many images, a stratified sample is asked for its "
+                    "neighbours among all."
                 ),
                 html.Li("Mark images, a pair, a class or a channel in any view. All open panels follow."),
                 html.Li("Share copies a link that restores exactly what you see."),

@@ -54,9 +54,11 @@ def profile_rows(profile: Profile) -> list[Component]:
 def profile_status(profile: Profile) -> list[Component]:
     """Return the line above the profile: what the bars are, and how many are known."""
     known = sum(row.accuracy is not None for row in profile.rows)
+    asked = profile.voters < profile.images
+    among = f", {profile.voters:,} of {profile.images:,} images asked" if asked else ""
     share = "" if known == len(profile.rows) else f"{known} of {len(profile.rows)} known, "
     return [
-        html.Span(f"kNN accuracy, k = {profile.neighbours}"),
+        html.Span(f"kNN accuracy, k = {profile.neighbours}{among}"),
         html.Span(f"{share}chance {profile.chance:.2f}", className="ce-count"),
     ]
 
@@ -65,8 +67,11 @@ def _row(row: LayerFigure, chance: float) -> Component:
     layer, accuracy = row.layer, row.accuracy
     number = "–" if accuracy is None else f"{accuracy:.2f}"
     facts = f"{layer.name}: {layer.kind}, {shape_text(layer)}"
+    spread = f" ± {row.standard_error:.3f}" if row.standard_error else ""
     said = (
-        "accuracy not known yet" if accuracy is None else f"kNN accuracy {accuracy:.3f}, chance {chance:.3f}"
+        "accuracy not known yet"
+        if accuracy is None
+        else f"kNN accuracy {accuracy:.3f}{spread}, chance {chance:.3f}"
     )
     warned = f"; {row.non_finite:,} values were not finite" if row.non_finite else ""
     return html.Button(

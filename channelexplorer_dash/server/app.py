@@ -15,6 +15,7 @@ import channelexplorer_dash.assets
 from channelexplorer_dash.errors import SettingsError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.server import security
+from channelexplorer_dash.server.compress import compressed
 from channelexplorer_dash.server.errors import answer, guard, not_found, wrong_method
 from channelexplorer_dash.server.media import blueprint
 from channelexplorer_dash.server.notice import show_error
@@ -178,6 +179,7 @@ def _finish_answers(
             # Only now are all clientside callbacks known, whose hashes stand in the policy.
             policy.append(security.content_policy(app, ancestors))
         security.add_headers(response, policy[0])
+        compressed(response, request)
         if request.endpoint in pages:
             security.add_csrf_cookie(flask_app, request, response, prefix)
         return response

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
-import re
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import IO, Any
@@ -19,10 +18,14 @@ import numpy.typing as npt
 import polars as pl
 
 from channelexplorer_dash.errors import StoreError
-from channelexplorer_dash.store.keys import SCHEMA_VERSION
+from channelexplorer_dash.store.keys import SCHEMA_VERSION, checked_key
+from channelexplorer_dash.store.shards import ShardFolder
+from channelexplorer_dash.store.writing import explained, written
 
-_KEY = re.compile(r"[0-9a-f]{40}")
 _VERSION_FILE = "VERSION"
+
+USE_SECONDS = 300.0
+"""How exactly the store knows when a result was last used."""
 
 
 class Kind(Enum):
@@ -34,11 +37,13 @@ class Kind(Enum):
     RECORD = ("records", ".json")
 
 
-def checked_key(key: str) -> str:
-    """Return a key, or raise StoreError: keys become file names, and may come from a browser."""
-    if not _KEY.fullmatch(key):
-        raise StoreError(f"{key[:60]!r} is not a key of the store.")
-    return key
+@dataclass(frozen=True)
+class StoreSize:
+    """What a store takes: ``bytes`` on disk in ``files`` files, and ``free`` bytes that the disk has left."""
+
+    bytes: int
+    files: int
+    free: int
 
 
 class Store:
@@ -57,7 +62,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        with _explained(root):
+        with explained(root):
             root.mkdir(parents=True, exist_ok=True)
             self._check_version()
 
@@ -76,8 +81,10 @@ class Store:
 
     def array(self, kind: Kind, key: str) -> npt.NDArray[Any]:
         """Map a published array read-only: all processes of the machine share its pages."""
-        with _explained(self.root):
-            mapped: npt.NDArray[Any] = np.load(self.path(kind, key), mmap_mode="r", allow_pickle=False)
+        with explained(self.root):
+            mapped: npt.NDArray[Any] = np.load(
+                self._use(self.path(kind, key)), mmap_mode="r", allow_pickle=False
+            )
             return mapped
 
     def publish_record(self, key: str, record: Mapping[str, Any]) -> None:
@@ -87,7 +94,7 @@ class Store:
 
     def record(self, key: str) -> dict[str, Any]:
         """Read a published JSON object."""
-        with _explained(self.root):
+        with explained(self.root):
             found: dict[str, Any] = json.loads(self.path(Kind.RECORD, key).read_bytes())
             return found
 
@@ -98,94 +105,47 @@ class Store:
 
     def scan(self, key: str) -> pl.LazyFrame:
         """Scan a published table lazily."""
-        return pl.scan_parquet(self.path(Kind.TABLE, key))
+        return pl.scan_parquet(self._use(self.path(Kind.TABLE, key)))
 
-    # Shards: the parts of a summary that is still being computed.
+    def shards(self, plan: str) -> ShardFolder:
+        """Return the shards of a plan that is under way."""
+        return ShardFolder(self.root, checked_key(plan))
 
-    def shard_folder(self, key: str) -> Path:
-        """Return the folder of a summary's shards."""
-        return self.path(Kind.SUMMARY, key).with_suffix(".shards")
+    @contextlib.contextmanager
+    def publishing(self, kind: Kind, key: str) -> Iterator[IO[bytes]]:
+        """Write a result piece by piece; it is published at the end, unless there is an exception."""
+        with explained(self.root), written(self.path(kind, key), self.root) as file:
+            yield file
 
-    def publish_shard(self, key: str, start: int, array: npt.NDArray[Any], record: Mapping[str, Any]) -> None:
-        """Publish the rows from ``start`` on, and what is to be said of them.
-
-        The record goes first, so that a shard that is there always has its record.
-        """
-        folder = self.shard_folder(key)
-        text = json.dumps(record, allow_nan=False).encode()
-        self._write(folder / f"{start:09d}.json", lambda file: file.write(text))
-        self._write(folder / f"{start:09d}.npy", lambda file: np.save(file, array, allow_pickle=False))
-
-    def shards(self, key: str) -> frozenset[int]:
-        """Return the starts of the shards that were published."""
-        try:
-            names = [path.name for path in self.shard_folder(key).iterdir()]
-        except FileNotFoundError:
-            return frozenset()
-        return frozenset(int(name[:-4]) for name in names if name.endswith(".npy") and name[:-4].isdigit())
-
-    def shard(self, key: str, start: int) -> npt.NDArray[Any]:
-        """Map one shard read-only."""
-        with _explained(self.root):
-            mapped: npt.NDArray[Any] = np.load(self.shard_folder(key) / f"{start:09d}.npy", mmap_mode="r")
-            return mapped
-
-    def shard_records(self, key: str, starts: Iterable[int]) -> list[dict[str, Any]]:
-        """Read the records of shards."""
-        folder = self.shard_folder(key)
-        with _explained(self.root):
-            return [json.loads((folder / f"{start:09d}.json").read_bytes()) for start in starts]
-
-    def merge_shards(self, key: str, starts: Iterable[int]) -> None:
-        """Publish a summary from its shards, in the order of ``starts``; the shards stay.
-
-        Raises
-        ------
-        StoreError
-            If a shard is missing.
-        """
-        parts = [self.shard(key, start) for start in starts]
-        header = {
-            "descr": np.lib.format.dtype_to_descr(parts[0].dtype),
-            "fortran_order": False,
-            "shape": (sum(len(part) for part in parts), *parts[0].shape[1:]),
-        }
-
-        def write(file: IO[bytes]) -> None:
-            np.lib.format.write_array_header_1_0(file, header)
-            for part in parts:
-                file.write(np.ascontiguousarray(part).data)
-
-        self._publish(Kind.SUMMARY, key, write)
-
-    def drop_shards(self, key: str) -> None:
-        """Remove a summary's shards."""
-        shutil.rmtree(self.shard_folder(key), ignore_errors=True)
+    def size(self) -> StoreSize:
+        """Return how much the store holds, and how much its disk has left. Looks at every file."""
+        sizes = [entry.stat(follow_symlinks=False).st_blocks * 512 for entry in files_below(self.root)]
+        with explained(self.root):
+            return StoreSize(sum(sizes), len(sizes), shutil.disk_usage(self.root).free)
 
     def _publish(self, kind: Kind, key: str, write: Callable[[IO[bytes]], Any]) -> None:
-        target = self.path(kind, key)
-        if not target.exists():
-            self._write(target, write)
+        if not self.has(kind, key):
+            with self.publishing(kind, key) as file:
+                write(file)
 
-    def _write(self, target: Path, write: Callable[[IO[bytes]], Any]) -> None:
-        """Write beside the target, flush to disk, rename: a reader sees all of it or nothing."""
-        with _explained(self.root):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    write(file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(temporary).replace(target)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+    def _use(self, path: Path) -> Path:
+        """Note that a result is used: the least recently used give way to a quota.
+
+        The file's time of change says it, since many disks are mounted without times of access.
+        """
+        now = time.time()
+        with explained(self.root):
+            changed = path.stat().st_mtime
+        if now - changed > USE_SECONDS:
+            with contextlib.suppress(OSError):
+                os.utime(path)
+        return path
 
     def _check_version(self) -> None:
         file = self.root / _VERSION_FILE
         if not file.exists():
-            self._write(file, lambda out: out.write(f"{SCHEMA_VERSION}\n".encode()))
+            with written(file, self.root) as out:
+                out.write(f"{SCHEMA_VERSION}\n".encode())
         found = file.read_text(encoding="ascii", errors="replace").strip()
         if found != str(SCHEMA_VERSION):
             raise StoreError(
@@ -195,21 +155,11 @@ class Store:
             )
 
 
-@contextlib.contextmanager
-def _explained(root: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise StoreError(
-            f"A file of the store {root} is gone: {error.filename}. Ask for it again."
-        ) from error
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            reason = (
-                "the disk is full. Free some space, or choose another folder with --store; nothing is lost"
-            )
-        elif error.errno in {errno.EACCES, errno.EROFS, errno.EPERM}:
-            reason = "it may not be written. Change its permissions, or choose another folder with --store"
-        else:
-            reason = str(error)
-        raise StoreError(f"The store {root} cannot be used: {reason}.") from error
+def files_below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield every file below a folder; what vanishes meanwhile is passed over."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from files_below(Path(entry.path))
+            else:
+                yield entry

@@ -18,10 +18,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from channelexplorer_dash.store.files import Store, checked_key
+from channelexplorer_dash.store.files import Store
+from channelexplorer_dash.store.keys import checked_key
+from channelexplorer_dash.store.writing import TEMPORARY, explained, written
+
+JOBS = "jobs"
+FAILURES = "failures"
 
 FRESH_SECONDS = 30.0
 """A marker that nobody touched for so long belongs to work that nobody does or waits for."""
+
+_KEPT_FAILURES = 200
 
 
 @dataclass(frozen=True)
@@ -53,25 +60,28 @@ class JobBoard:
     """Markers and failures of one store."""
 
     def __init__(self, store: Store) -> None:
-        self._jobs = store.root / "jobs"
-        self._failures = store.root / "failures"
-        self._jobs.mkdir(exist_ok=True)
-        self._failures.mkdir(exist_ok=True)
+        self._root = store.root
+        self._jobs = store.root / JOBS
+        self._failures = store.root / FAILURES
+        with explained(self._root):
+            self._jobs.mkdir(exist_ok=True)
+            self._failures.mkdir(exist_ok=True)
 
     def post(self, key: str, label: str, covers: tuple[str, ...], work: Mapping[str, Any]) -> Marker:
         """Put up a marker, or return the one that another process put up first."""
         marker = Marker(key, uuid.uuid4().hex[:12], label, covers, work)
         text = json.dumps(asdict(marker))
-        descriptor, temporary = tempfile.mkstemp(dir=self._jobs, prefix=".writing-")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            # A link, unlike a rename, fails when the name is taken: exactly one process wins.
-            os.link(temporary, self._path(key))
-        except FileExistsError:
-            return self.find(key) or self.post(key, label, covers, work)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with explained(self._root):
+            descriptor, temporary = tempfile.mkstemp(dir=self._jobs, prefix=TEMPORARY)
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(text)
+                # A link, unlike a rename, fails when the name is taken: exactly one process wins.
+                os.link(temporary, self._path(key))
+            except FileExistsError:
+                return self.find(key) or self.post(key, label, covers, work)
+            finally:
+                Path(temporary).unlink(missing_ok=True)
         return marker
 
     def find(self, key: str) -> Marker | None:
@@ -108,12 +118,18 @@ class JobBoard:
         self._path(key).unlink(missing_ok=True)
 
     def fail(self, key: str, message: str) -> None:
-        """Keep a failure's message, and take the marker down."""
-        path = self._failure_path(key)
-        temporary = path.with_suffix(f".{uuid.uuid4().hex}.writing")
-        temporary.write_text(json.dumps({"message": message}), encoding="utf-8")
-        temporary.replace(path)
+        """Keep a failure's message, and take the marker down.
+
+        Raises
+        ------
+        StoreError
+            If the message cannot be written: the marker stays.
+        """
+        with written(self._failure_path(key), self._root) as file, explained(self._root):
+            file.write(json.dumps({"message": message}).encode())
         self.remove(key)
+        for path in sorted(self._failures.glob("*.json"), key=_changed)[:-_KEPT_FAILURES]:
+            path.unlink(missing_ok=True)
 
     def failure(self, key: str) -> str | None:
         """Return the message of a failed piece of work."""
@@ -148,3 +164,10 @@ def _read(path: Path) -> Marker | None:
         # The machine went down while it was written. Left there, it would break every request for good.
         path.unlink(missing_ok=True)
         return None
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

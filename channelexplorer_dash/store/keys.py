@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
-SCHEMA_VERSION = 1
+from channelexplorer_dash.errors import StoreError
+
+SCHEMA_VERSION = 2
 """Raised whenever the meaning or the form of anything in the store changes."""
 
 KEY_CHARACTERS = 40
+_KEY = re.compile(rf"[0-9a-f]{{{KEY_CHARACTERS}}}")
 
 
 def digest(description: Any) -> str:
@@ -38,3 +42,25 @@ def digest(description: Any) -> str:
         ensure_ascii=True,
     )
     return hashlib.blake2b(canonical.encode(), digest_size=KEY_CHARACTERS // 2).hexdigest()
+
+
+def about_key(summary: str) -> str:
+    """Return the key of the record beside a summary: images left out, non-finite values."""
+    return digest({"what": "about", "summary": summary})
+
+
+def moments_key(summary: str) -> str:
+    """Return the key of the table beside a summary: moments of every class and channel."""
+    return digest({"what": "moments", "summary": summary})
+
+
+def is_key(text: str) -> bool:
+    """Tell whether a text has the form of a key."""
+    return _KEY.fullmatch(text) is not None
+
+
+def checked_key(key: str) -> str:
+    """Return a key, or raise StoreError: keys become file names, and may come from a browser."""
+    if not is_key(key):
+        raise StoreError(f"{key[:60]!r} is not a key of the store.")
+    return key

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from playwright.sync_api import Browser
 
-from benchmarks.browser import chromium
+from benchmarks.chromium import chromium
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.extraction.plan import summary_key

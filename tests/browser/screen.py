@@ -76,7 +76,7 @@ FIGURE = """(outer) => {
   }
   if (view === 'hierarchy') {
     const nodes = data.find(trace => trace.name === 'nodes').customdata;
-    found.nodes = Array.from(nodes, labels => Array.from(labels));
+    found.nodes = Array.from(nodes, ([start, stop]) => meta.leaves.slice(start, stop));
   }
   return found;
 }"""
@@ -111,9 +111,11 @@ PLACE = """(outer, [x, y, xaxis, yaxis]) => {
 HIT = "outer => outer.querySelector('.js-plotly-plot')._hit"
 
 NODE = """(outer, labels) => {
-  const trace = outer.querySelector('.js-plotly-plot')._fullData.find(trace => trace.name === 'nodes');
+  const gd = outer.querySelector('.js-plotly-plot');
+  const trace = gd._fullData.find(trace => trace.name === 'nodes');
   const wanted = JSON.stringify([...labels].sort());
-  const at = Array.from(trace.customdata).findIndex(found => JSON.stringify([...found].sort()) === wanted);
+  const below = Array.from(trace.customdata, ([start, stop]) => gd.layout.meta.leaves.slice(start, stop));
+  const at = below.findIndex(found => JSON.stringify([...found].sort()) === wanted);
   return [trace.x[at], trace.y[at]];
 }"""
 

@@ -247,9 +247,10 @@ def test_an_image_of_the_gallery_is_marked_alone(
 def _leaf(screen: Screen, layer: str, label: int) -> tuple[float, float]:
     x, y = screen.graph("hierarchy", layer).evaluate(
         """(outer, label) => {
-          const data = outer.querySelector('.js-plotly-plot')._fullData;
-          const trace = data.find(trace => trace.name === 'leaves');
-          const at = Array.from(trace.customdata).findIndex(found => found[0] === label);
+          const gd = outer.querySelector('.js-plotly-plot');
+          const trace = gd._fullData.find(trace => trace.name === 'leaves');
+          const leaves = gd.layout.meta.leaves;
+          const at = Array.from(trace.customdata).findIndex(([start]) => leaves[start] === label);
           return [trace.x[at], trace.y[at]];
         }""",
         label,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from benchmarks.browser import chromium
+from benchmarks.chromium import chromium
 from channelexplorer_dash.layouts.controls import LOOKS
 from channelexplorer_dash.selection import (
     MAX_QUERY_CHARACTERS,

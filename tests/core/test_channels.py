@@ -7,86 +7,60 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelexplorer_dash.core import channels as module
-from channelexplorer_dash.core.active import active_sets
-from channelexplorer_dash.core.arrays import chunks
-from channelexplorer_dash.core.channels import ClassSums, class_sums, order, sorting_statistic
-from channelexplorer_dash.errors import DatasetError, SelectionError, UnknownNameError
+from channelexplorer_dash.core.active import active_sets, unpacked
+from channelexplorer_dash.core.channels import ChannelStatistics, channel_statistics, order
+from channelexplorer_dash.core.jaccard import active_frequencies
+from channelexplorer_dash.core.moments import class_moments, normalised_moments
+from channelexplorer_dash.core.normalise import apply_scaling, fit_scaling
+from channelexplorer_dash.errors import DatasetError
 from tests.core.strategies import labelled
 
 Case = tuple[np.ndarray, np.ndarray]
+LINEAR = ("none", "minmax", "zscore")
 
 
-def sums_of(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray, ClassSums]:
+def statistics_of(case: Case, method: str = "none") -> ChannelStatistics:
     S, labels = case
-    active = active_sets(S, 0.4)
-    return S.astype(np.float64), labels, active, class_sums(S, labels, active)
+    scaling = fit_scaling(S, method)
+    moments = normalised_moments(class_moments(S, labels), scaling)
+    _, active = active_frequencies(active_sets(S, 0.4, scaling), labels, S.shape[1])
+    return channel_statistics(moments, active)
 
 
-@given(labelled(), st.integers(1, 4))
-def test_class_sums_are_brute_force_in_any_chunks(case: Case, rows: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "chunks", lambda n, row_bytes: chunks(n, row_bytes, rows * row_bytes))
-        S, labels, active, found = sums_of(case)
-    np.testing.assert_array_equal(found.classes, np.unique(labels))
-    np.testing.assert_array_equal(found.minimum, case[0].min(axis=0))
-    np.testing.assert_array_equal(found.maximum, case[0].max(axis=0))
-    assert found.active.dtype == found.counts.dtype == found.classes.dtype == np.int64
-    for row, label in enumerate(found.classes):
-        own = labels == label
-        assert found.counts[row] == own.sum()
-        np.testing.assert_allclose(found.sums[row], S[own].sum(axis=0), rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(found.squares[row], (S[own] ** 2).sum(axis=0), rtol=1e-9)
-        np.testing.assert_array_equal(found.active[row], active[own].sum(axis=0))
-
-
-@given(labelled())
-def test_sorting_statistics_are_brute_force(case: Case) -> None:
-    S, labels, active, sums = sums_of(case)
-    means = [S[labels == c].mean(axis=0) for c in sums.classes]
-    shares = [active[labels == c].mean(axis=0) for c in sums.classes]
-    scale = np.abs(S).max() or 1.0
+@given(labelled(), st.sampled_from(LINEAR))
+def test_statistics_are_brute_force(case: Case, method: str) -> None:
+    S, labels = case
+    scaling = fit_scaling(S, method)
+    normalised = apply_scaling(S, scaling).astype(np.float64)
+    active = unpacked(active_sets(S, 0.4, scaling), S.shape[1])
+    classes = np.unique(labels)
+    means = [normalised[labels == c].mean(axis=0) for c in classes]
+    shares = [active[labels == c].mean(axis=0) for c in classes]
+    scale = np.abs(normalised).max() or 1.0
     zero = np.zeros(S.shape[1])
-    expected = {
-        "variance": S.var(axis=0),
-        "pairwise": sum((abs(a - b) for a, b in combinations(means, 2)), start=zero),
-        "count": sum((abs(a - b) for a, b in combinations(shares, 2)), start=zero),
-        "none": zero,
-    }
-    for sorting, values in expected.items():
-        found = sorting_statistic(sums, sorting)
-        assert found.dtype == np.float64
-        size = scale**2 if sorting == "variance" else scale
-        np.testing.assert_allclose(found, values, rtol=1e-6, atol=1e-12 * size, err_msg=sorting)
+    found = statistics_of(case, method)
+    # Normalised values are float32, their moments double: they differ by the rounding.
+    slack = {"rtol": 1e-5, "atol": 1e-6 * scale}
+    np.testing.assert_allclose(found.variance, normalised.var(axis=0), rtol=1e-5, atol=1e-6 * scale**2)
+    pairwise = sum((abs(a - b) for a, b in combinations(means, 2)), start=zero)
+    np.testing.assert_allclose(found.pairwise, pairwise, **slack)
+    count = sum((abs(a - b) for a, b in combinations(shares, 2)), start=zero)
+    np.testing.assert_allclose(found.count, count, rtol=1e-9, atol=1e-12)
 
 
 @given(labelled())
 def test_dead_channels_have_no_statistic(case: Case) -> None:
     S, labels = case
     S[:, 0] = 1 / 3
-    sums = class_sums(S, labels, active_sets(S, 0.4))
-    for sorting in ("variance", "pairwise", "count"):
-        assert sorting_statistic(sums, sorting)[0] == 0
+    for method in LINEAR:
+        found = statistics_of((S, labels), method)
+        assert found.variance[0] == found.pairwise[0] == found.count[0] == 0
 
 
 def test_variance_of_a_small_spread_far_from_zero() -> None:
     S = (np.random.default_rng(9).standard_normal((500, 3)) + 300).astype(np.float32)
-    sums = class_sums(S, np.zeros(500, np.int64), np.zeros(S.shape, bool))
-    np.testing.assert_allclose(
-        sorting_statistic(sums, "variance"), S.astype(np.float64).var(axis=0), rtol=1e-6
-    )
-
-
-def test_edge_weight_is_the_kernel_norm() -> None:
-    sums = class_sums(np.ones((2, 3), np.float32), [0, 1], np.zeros((2, 3), bool))
-    norms = np.array([1.0, 3.0, 2.0])
-    np.testing.assert_array_equal(sorting_statistic(sums, "edge_weight", norms), norms)
-    with pytest.raises(SelectionError, match="no kernels"):
-        sorting_statistic(sums, "edge_weight")
-    with pytest.raises(DatasetError, match="one kernel norm per channel"):
-        sorting_statistic(sums, "edge_weight", norms[:2])
-    with pytest.raises(UnknownNameError, match="variance"):
-        sorting_statistic(sums, "varience")
+    found = statistics_of((S, np.zeros(500, np.int64)))
+    np.testing.assert_allclose(found.variance, S.astype(np.float64).var(axis=0), rtol=1e-6)
 
 
 def test_order_is_descending_and_stable() -> None:
@@ -97,8 +71,6 @@ def test_order_is_descending_and_stable() -> None:
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
-    S = np.ones((2, 3), np.float32)
+    moments = class_moments(np.ones((2, 3), np.float32), [0, 1])
     with pytest.raises(DatasetError, match="do not fit"):
-        class_sums(S, [0, 1], np.zeros((2, 2), bool))
-    with pytest.raises(DatasetError, match="one label per image"):
-        class_sums(S, [0], np.zeros((2, 3), bool))
+        channel_statistics(moments, np.zeros((2, 2), np.int64))

@@ -5,13 +5,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import jaccard_score
 
 from channelexplorer_dash.core import jaccard as module
-from channelexplorer_dash.core.active import active_sets
-from channelexplorer_dash.core.arrays import chunks
-from channelexplorer_dash.core.jaccard import class_jaccard, expected_overlap, image_jaccard
+from channelexplorer_dash.core.active import active_sets, unpacked
+from channelexplorer_dash.core.jaccard import (
+    active_frequencies,
+    class_jaccard,
+    expected_overlap,
+    image_jaccard,
+)
+from channelexplorer_dash.core.normalise import fit_scaling
 from channelexplorer_dash.errors import DatasetError
+
+
+def packed(active: np.ndarray) -> np.ndarray:
+    whole = np.zeros((len(active), -(-active.shape[1] // 64) * 64), bool)
+    whole[:, : active.shape[1]] = active
+    return np.packbits(whole, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+def largest(rng: np.random.Generator, n: int, channels: int, fraction: float) -> np.ndarray:
+    """Return the active sets of random images, bool (n, C)."""
+    S = rng.random((n, channels), dtype=np.float32)
+    return unpacked(active_sets(S, fraction, fit_scaling(S, "none")), channels)
 
 
 def plain(a: np.ndarray, b: np.ndarray) -> float:
@@ -21,7 +39,7 @@ def plain(a: np.ndarray, b: np.ndarray) -> float:
 
 @st.composite
 def sets_and_labels(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
-    shape = draw(st.tuples(st.integers(1, 14), st.integers(1, 6)))
+    shape = draw(st.tuples(st.integers(1, 14), st.sampled_from([1, 6, 63, 64, 65, 130])))
     active = draw(hnp.arrays(np.bool_, shape))
     return active, draw(hnp.arrays(np.int64, shape[0], elements=st.integers(-1, 3)))
 
@@ -29,17 +47,21 @@ def sets_and_labels(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 @given(sets_and_labels())
 def test_image_jaccard_is_brute_force(case: tuple[np.ndarray, np.ndarray]) -> None:
     active, _ = case
-    found = image_jaccard(active)
+    found = image_jaccard(packed(active))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [[plain(a, b) for b in active] for a in active], rtol=1e-6)
     np.testing.assert_array_equal(found, found.T)
     np.testing.assert_array_equal(np.diag(found), 1)
 
 
-def test_image_jaccard_agrees_with_scikit_learn() -> None:
-    active = active_sets(np.random.default_rng(2).random((8, 50), dtype=np.float32), 0.2)
+def test_image_jaccard_agrees_with_scikit_learn_and_scipy() -> None:
+    rng = np.random.default_rng(2)
+    active = largest(rng, 8, 50, 0.2)
     expected = [[jaccard_score(a, b) for b in active] for a in active]
-    np.testing.assert_allclose(image_jaccard(active), expected, rtol=1e-6)
+    np.testing.assert_allclose(image_jaccard(packed(active)), expected, rtol=1e-6)
+    for active in (largest(rng, 700, 300, 0.2), rng.random((257, 100)) < rng.random((257, 1))):
+        distances = squareform(pdist(active, "jaccard"))
+        np.testing.assert_allclose(image_jaccard(packed(active)), 1 - distances, rtol=1e-6, atol=1e-7)
 
 
 def plain_classes(active: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -57,16 +79,16 @@ def plain_classes(active: np.ndarray, labels: np.ndarray, classes: np.ndarray) -
     return means
 
 
-@given(sets_and_labels(), st.integers(1, 5), st.randoms())
-def test_class_jaccard_is_the_mean_over_pairs_in_any_blocks(
-    case: tuple[np.ndarray, np.ndarray], block: int, random: object
+@given(sets_and_labels(), st.integers(1, 5), st.integers(1, 2), st.randoms())
+def test_class_jaccard_is_the_mean_over_pairs_in_any_parts(
+    case: tuple[np.ndarray, np.ndarray], rows: int, threads: int, random: object
 ) -> None:
     active, labels = case
     classes = np.unique(labels)
     random.shuffle(classes)  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BLOCK", block)
-        found = class_jaccard(active, labels, classes)
+        patch.setattr(module, "_ROWS", rows)
+        found = class_jaccard(packed(active), labels, classes, threads)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, plain_classes(active, labels, classes), rtol=1e-6, atol=1e-12)
     np.testing.assert_array_equal(found, found.T)
@@ -74,83 +96,113 @@ def test_class_jaccard_is_the_mean_over_pairs_in_any_blocks(
 
 def test_class_jaccard_of_some_classes_leaves_the_others_out() -> None:
     rng = np.random.default_rng(3)
-    active, labels = rng.random((30, 9)) < 0.3, rng.integers(0, 4, 30)
-    whole = class_jaccard(active, labels, [0, 1, 2, 3])
-    np.testing.assert_allclose(
-        class_jaccard(active, labels, [3, 1]), whole[np.ix_([3, 1], [3, 1])], rtol=1e-6
-    )
+    sets, labels = packed(rng.random((30, 9)) < 0.3), rng.integers(0, 4, 30)
+    whole = class_jaccard(sets, labels, [0, 1, 2, 3])
+    np.testing.assert_array_equal(class_jaccard(sets, labels, [3, 1]), whole[np.ix_([3, 1], [3, 1])])
 
 
-def test_class_jaccard_of_many_images() -> None:
+@pytest.mark.parametrize("equal", [True, False])
+@pytest.mark.parametrize("classes", [1, 7, 900])
+def test_class_jaccard_of_many_images_by_any_threads(classes: int, equal: bool) -> None:
     rng = np.random.default_rng(4)
-    active = active_sets(rng.random((2600, 40), dtype=np.float32), 0.2)
-    labels = rng.integers(0, 7, 2600)
-    similarity = image_jaccard(active).astype(np.float64)
-    indicator = np.eye(7)[labels]
+    active = largest(rng, 2600, 90, 0.2) if equal else rng.random((2600, 90)) < rng.random((2600, 1))
+    sets, labels = packed(active), rng.integers(0, classes, 2600)
+    present, rank = np.unique(labels, return_inverse=True)
+    similarity = image_jaccard(sets).astype(np.float64)
+    indicator = np.eye(len(present))[rank]
     counts = indicator.sum(axis=0)
-    expected = indicator.T @ similarity @ indicator - np.diag(counts)
-    expected /= np.outer(counts, counts) - np.diag(counts)
-    np.testing.assert_allclose(class_jaccard(active, labels, np.arange(7)), expected, rtol=1e-6)
+    sums, pairs = indicator.T @ similarity @ indicator, np.outer(counts, counts)
+    # One image has no pair with itself, and counts as like itself.
+    alone = np.diag(counts == 1)
+    expected = (sums - np.diag(counts) + alone) / (pairs - np.diag(counts) + alone)
+    found = class_jaccard(sets, labels, present)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_array_equal(class_jaccard(sets, labels, present, threads=3), found)
 
 
-def test_image_jaccard_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    active = np.random.default_rng(5).random((9, 6)) < 0.4
-    whole = image_jaccard(active)
-    monkeypatch.setattr(module, "chunks", lambda n, row_bytes: chunks(n, row_bytes, 2 * row_bytes))
-    np.testing.assert_array_equal(image_jaccard(active), whole)
+def test_class_jaccard_of_more_images_than_fit_in_one_sum() -> None:
+    """Sums of 2^40ths of three million pairs go beyond 63 bits: they are kept in two halves."""
+    sets = np.full((2500, 1), 7, np.uint64)
+    np.testing.assert_array_equal(class_jaccard(sets, np.zeros(2500, np.int64), [0]), [[1]])
 
 
 def test_empty_sets_are_equal_to_each_other_and_unlike_any_other() -> None:
-    active = np.array([[False, False], [False, False], [True, False]])
-    np.testing.assert_array_equal(image_jaccard(active), [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
-    np.testing.assert_array_equal(class_jaccard(active, [0, 0, 1], [0, 1]), [[1, 0], [0, 1]])
+    sets = packed(np.array([[False, False], [False, False], [True, False]]))
+    np.testing.assert_array_equal(image_jaccard(sets), [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
+    np.testing.assert_array_equal(class_jaccard(sets, [0, 0, 1], [0, 1]), [[1, 0], [0, 1]])
 
 
 def test_one_class_and_classes_of_one_image() -> None:
-    active = np.array([[True, True, False], [True, False, False]])
-    np.testing.assert_allclose(class_jaccard(active, [5, 5], [5]), [[0.5]])
-    np.testing.assert_allclose(class_jaccard(active, [5, 2], [2, 5]), [[1, 0.5], [0.5, 1]])
-    np.testing.assert_allclose(class_jaccard(active[:1], [5], [5]), [[1]])
+    sets = packed(np.array([[True, True, False], [True, False, False]]))
+    np.testing.assert_allclose(class_jaccard(sets, [5, 5], [5]), [[0.5]])
+    np.testing.assert_allclose(class_jaccard(sets, [5, 2], [2, 5]), [[1, 0.5], [0.5, 1]])
+    np.testing.assert_allclose(class_jaccard(sets[:1], [5], [5]), [[1]])
 
 
 def test_bad_class_lists_are_refused() -> None:
-    active = np.ones((2, 2), bool)
+    sets = np.ones((2, 1), np.uint64)
     with pytest.raises(DatasetError, match="Class 3 has no image"):
-        class_jaccard(active, [0, 1], [0, 3])
+        class_jaccard(sets, [0, 1], [0, 3])
     with pytest.raises(DatasetError, match="twice"):
-        class_jaccard(active, [0, 1], [0, 0])
+        class_jaccard(sets, [0, 1], [0, 0])
     with pytest.raises(DatasetError, match="No class"):
-        class_jaccard(active, [0, 1], [])
+        class_jaccard(sets, [0, 1], [])
     with pytest.raises(DatasetError, match="one label per image"):
-        class_jaccard(active, [0], [0])
+        class_jaccard(sets, [0], [0])
 
 
-@pytest.mark.parametrize("active", [np.ones((2, 2)), np.ones(3, bool), np.ones((0, 3), bool)])
-def test_what_is_no_set_is_refused(active: np.ndarray) -> None:
-    with pytest.raises(DatasetError, match="boolean matrix"):
-        image_jaccard(active)
+@pytest.mark.parametrize("sets", [np.ones((2, 2), bool), np.ones(3, np.uint64), np.ones((0, 3), np.uint64)])
+def test_what_is_no_packed_set_is_refused(sets: np.ndarray) -> None:
+    with pytest.raises(DatasetError, match="must be packed"):
+        image_jaccard(sets)
 
 
-def test_expected_overlap_is_the_similarity_at_the_mean_intersection() -> None:
+@given(sets_and_labels())
+def test_active_frequencies_are_brute_force(case: tuple[np.ndarray, np.ndarray]) -> None:
+    active, labels = case
+    classes, counts = active_frequencies(packed(active), labels, active.shape[1])
+    assert counts.dtype == classes.dtype == np.int64
+    np.testing.assert_array_equal(classes, np.unique(labels))
+    np.testing.assert_array_equal(counts, [active[labels == c].sum(axis=0) for c in classes])
+
+
+def test_active_frequencies_of_a_large_class() -> None:
+    active = np.random.default_rng(7).random((2500, 300)) < np.linspace(0, 1, 300)
+    _, counts = active_frequencies(packed(active), np.zeros(2500, np.int64), 300)
+    np.testing.assert_array_equal(counts, [active.sum(axis=0)])
+    with pytest.raises(DatasetError, match="5 words do not hold 321 channels"):
+        active_frequencies(packed(active), np.zeros(2500, np.int64), 321)
+
+
+def shares(active: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    classes, counts = active_frequencies(packed(active), labels, active.shape[1])
+    return counts / np.bincount(np.searchsorted(classes, labels))[:, None]
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_expected_overlap_is_the_similarity_at_the_mean_intersection(equal: bool) -> None:
     rng = np.random.default_rng(6)
-    k = 4
-    active = active_sets(rng.random((40, 20), dtype=np.float32), k / 20)
+    active = largest(rng, 40, 20, 0.2) if equal else rng.random((40, 20)) < rng.random((40, 1))
     labels = rng.integers(0, 3, 40)
-    frequencies = np.stack([active[labels == c].mean(axis=0) for c in range(3)])
-    overlap = expected_overlap(frequencies, k)
+    overlap = expected_overlap(shares(active, labels))
     assert overlap.dtype == np.float32
     for c in range(3):
         for d in range(3):
-            mean = np.mean([(a & b).sum() for a in active[labels == c] for b in active[labels == d]])
-            assert overlap[c, d] == pytest.approx(mean / (2 * k - mean), rel=1e-6)
-    off = ~np.eye(3, dtype=bool)
-    assert np.all(overlap[off] <= class_jaccard(active, labels, np.arange(3))[off] * (1 + 1e-6))
+            pairs = [(a, b) for a in active[labels == c] for b in active[labels == d]]
+            shared = np.mean([(a & b).sum() for a, b in pairs])
+            union = np.mean([(a | b).sum() for a, b in pairs])
+            assert overlap[c, d] == pytest.approx(shared / union, rel=1e-6)
+    if equal:
+        off = ~np.eye(3, dtype=bool)
+        mean = class_jaccard(packed(active), labels, np.arange(3))
+        assert np.all(overlap[off] <= mean[off] * (1 + 1e-6))
 
 
 def test_expected_overlap_is_exact_where_sets_of_a_class_are_alike() -> None:
     active = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0]], bool)
-    frequencies = np.stack([active[:2].mean(axis=0), active[2:].mean(axis=0)])
-    np.testing.assert_allclose(expected_overlap(frequencies, 2), class_jaccard(active, [0, 0, 1, 1], [0, 1]))
-    np.testing.assert_array_equal(expected_overlap(np.zeros((2, 3)), 0), np.ones((2, 2)))
+    labels = np.array([0, 0, 1, 1])
+    found = expected_overlap(shares(active, labels))
+    np.testing.assert_allclose(found, class_jaccard(packed(active), labels, [0, 1]))
+    np.testing.assert_array_equal(expected_overlap(np.zeros((2, 3))), np.ones((2, 2)))
     with pytest.raises(DatasetError, match="classes × channels"):
-        expected_overlap(np.zeros(3), 2)
+        expected_overlap(np.zeros(3))

@@ -49,7 +49,10 @@ def measured(request: pytest.FixtureRequest, photos: Dataset) -> Measured:
     blocks = describe(built).at("block")
     summaries, logits = run(built, photos, range(len(photos)), blocks)
     return Measured(
-        {name: loo_knn_accuracy(S, photos.labels, k=5, metric="cosine") for name, S in summaries.items()},
+        {
+            name: loo_knn_accuracy(S, photos.labels, k=5, metric="cosine").accuracy
+            for name, S in summaries.items()
+        },
         tuple(built.class_names[index] for index in logits.argmax(axis=1)),
     )
 

@@ -150,9 +150,9 @@ def test_cancelled_work_stops_and_goes_on_where_it_was(explorer: Explorer, tmp_p
     explorer.cancel(asked.job.key)
     assert explorer.jobs() == ()
     time.sleep(1.0)
-    shards = sorted((tmp_path / "store" / "summaries").rglob("*.npy"))
+    shards = sorted((tmp_path / "store" / "shards").rglob("*.shard"))
     time.sleep(1.0)
-    assert sorted((tmp_path / "store" / "summaries").rglob("*.npy")) == shards
+    assert sorted((tmp_path / "store" / "shards").rglob("*.shard")) == shards
     assert shards
     settled(lambda: explorer.compute(VIEW, LAYERS, output=True))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_one_trace_maps_points_to_images_and_classes(scatter: Scatter) -> None:
 
 
 def test_arrays_are_binary_and_small(scatter: Scatter) -> None:
-    text = scatter_figure(scatter, colouring.by_class(scatter.sample)).to_json()
+    text = json.dumps(scatter_figure(scatter, colouring.by_class(scatter.sample)))
     assert len(text) < 20 * 1797
     (points,) = sent(scatter_figure(scatter, colouring.by_class(scatter.sample)))["data"]
     assert [points[k]["dtype"] for k in ("x", "y", "customdata")] == ["f4", "f4", "u2"]
@@ -47,13 +48,13 @@ def test_arrays_are_binary_and_small(scatter: Scatter) -> None:
 
 def test_webgl_draws_many_points(scatter: Scatter) -> None:
     colours = colouring.by_class(scatter.sample)
-    assert scatter_figure(scatter, colours, 1798).data[0].type == "scatter"
-    assert scatter_figure(scatter, colours, 1797).data[0].type == "scattergl"
+    assert scatter_figure(scatter, colours, 1798)["data"][0]["type"] == "scatter"
+    assert scatter_figure(scatter, colours, 1797)["data"][0]["type"] == "scattergl"
 
 
 def test_zoom_survives_other_colours_but_not_another_projection(scatter: Scatter) -> None:
     def revision(answer: Scatter, colours: colouring.Colouring) -> str:
-        return scatter_figure(answer, colours).layout.uirevision
+        return scatter_figure(answer, colours)["layout"]["uirevision"]
 
     by_class = colouring.by_class(scatter.sample)
     numbers = colouring.by_number("x", scatter.xy[:, 0])

@@ -7,11 +7,11 @@ from dash import Dash, Input, Output
 from flask import Response
 from flask.testing import FlaskClient
 
+from benchmarks.requests import payload
 from channelexplorer_dash import create_app, ids
 from channelexplorer_dash.errors import EngineError, SettingsError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.server.security import MAX_BODY_BYTES
-from tests.server.conftest import payload
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

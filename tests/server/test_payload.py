@@ -13,8 +13,9 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.requests import payload
 from channelexplorer_dash import ids
-from tests.server.conftest import payload, served
+from tests.server.conftest import served
 
 ADDRESS = "/_dash-update-component"
 PAGE = f"{ids.PAGE}.children"

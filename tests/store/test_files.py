@@ -47,25 +47,6 @@ def test_what_is_published_never_changes(store: Store) -> None:
         store.array(Kind.ARRAY, KEY)[0] = 1
 
 
-def test_shards_merge_in_order(store: Store) -> None:
-    whole = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
-    for start in (8, 0, 4):
-        store.publish_shard(KEY, start, whole[start : start + 4], {"start": start})
-    assert store.shards(KEY) == {0, 4, 8}
-    assert store.shard_records(KEY, [0, 4, 8]) == [{"start": 0}, {"start": 4}, {"start": 8}]
-    store.merge_shards(KEY, [0, 4, 8])
-    store.drop_shards(KEY)
-    assert store.shards(KEY) == frozenset()
-    np.testing.assert_array_equal(store.array(Kind.SUMMARY, KEY), whole)
-
-
-def test_a_missing_shard_is_named_and_publishes_nothing(store: Store) -> None:
-    store.publish_shard(KEY, 0, np.zeros((2, 2), np.float32), {})
-    with pytest.raises(StoreError, match="is gone"):
-        store.merge_shards(KEY, [0, 2])
-    assert not store.has(Kind.SUMMARY, KEY)
-
-
 @pytest.mark.parametrize("key", ["", "..", "../../etc/passwd", "A" * 40, "0" * 39, "0" * 40 + "/x"])
 def test_a_key_cannot_lead_elsewhere(store: Store, key: str) -> None:
     with pytest.raises(StoreError, match="not a key"):
@@ -78,8 +59,8 @@ def test_a_full_disk_leaves_nothing_behind(store: Store) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
     write: Callable[[IO[bytes]], Any] = lambda file: np.asarray(Full())  # noqa: E731
-    with pytest.raises(StoreError, match="disk is full"):
-        store._write(store.path(Kind.ARRAY, KEY), write)
+    with pytest.raises(StoreError, match="disk is full"), store.publishing(Kind.ARRAY, KEY) as file:
+        write(file)
     assert not any(store.path(Kind.ARRAY, KEY).parent.iterdir())
 
 

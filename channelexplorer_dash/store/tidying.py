@@ -1,0 +1,196 @@
+"""Keeping a store small: what dead processes left behind, and a quota on the rest.
+
+Nothing is taken that a piece of work under way needs, so that all of this is safe beside running servers.
+A result that vanishes is computed anew when it is asked for again; who maps it keeps his pages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from channelexplorer_dash.errors import SettingsError
+from channelexplorer_dash.store.files import USE_SECONDS, Kind, Store, files_below
+from channelexplorer_dash.store.jobs import FAILURES, JOBS, JobBoard
+from channelexplorer_dash.store.keys import about_key, is_key, moments_key
+from channelexplorer_dash.store.shards import FOLDER as SHARDS
+from channelexplorer_dash.store.writing import TEMPORARY
+
+SPARE_SECONDS = 2 * USE_SECONDS
+"""What was used so recently stays when results are published, even over the quota: somebody looks at it."""
+
+_DEAD_WRITER_SECONDS = 600.0
+_ABANDONED_SECONDS = 86_400.0
+
+_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
+_EVICTED = (Kind.SUMMARY, Kind.ARRAY, Kind.TABLE)
+
+
+@dataclass(frozen=True)
+class Item:
+    """What can be removed as one.
+
+    Attributes
+    ----------
+    paths
+        Files, or one folder, in the order in which they are removed.
+    bytes
+        What they take on disk.
+    used
+        When they were last used or written, in seconds of the epoch.
+    what
+        What it is, for a person.
+    """
+
+    paths: tuple[Path, ...]
+    bytes: int
+    used: float
+    what: str
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of ``20GB``, ``500M`` or ``1000``; raise SettingsError for anything else."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)b?\s*", text, re.IGNORECASE)
+    if not found:
+        raise SettingsError(f"{text[:40]!r} is not a size. Write for example 20GB or 500MB.")
+    return round(float(found[1]) * _UNITS[found[2].lower()])
+
+
+def clean(store: Store, board: JobBoard, *, dry_run: bool = False) -> list[Item]:
+    """Remove what nobody will use again: half-written files, what is left of work given up, old failures.
+
+    Returns
+    -------
+    list of Item
+        What was removed, or would be.
+    """
+    now = time.time()
+    keep = _needed(board)
+    found = [
+        *(
+            item
+            for item in _files(store.root, "half-written file", TEMPORARY + "*", recursive=True)
+            if now - item.used > _DEAD_WRITER_SECONDS
+        ),
+        *(
+            item
+            for item in (
+                *_files(store.root / JOBS, "marker of work given up", "*.json"),
+                *_files(store.root / FAILURES, "old failure", "*.json"),
+                *_shards(store, keep),
+            )
+            if now - item.used > _ABANDONED_SECONDS
+        ),
+        *_files(store.root / "engine", "old log", "*.log.1"),
+    ]
+    return _remove(found, dry_run=dry_run)
+
+
+def keep_to_quota(
+    store: Store, board: JobBoard, quota: int, *, spare_seconds: float = 0.0, dry_run: bool = False
+) -> list[Item]:
+    """Remove the least recently used results until the store fits.
+
+    Parameters
+    ----------
+    quota
+        Bytes that the store may take.
+    spare_seconds
+        What was used so recently stays, even if the store then does not fit.
+
+    Returns
+    -------
+    list of Item
+        What was removed, or would be.
+    """
+    excess = store.size().bytes - quota
+    if excess <= 0:
+        return []
+    keep, latest = _needed(board), time.time() - spare_seconds
+    chosen: list[Item] = []
+    for item in sorted((*_results(store, keep), *_shards(store, keep)), key=lambda item: item.used):
+        if excess <= 0 or item.used > latest:
+            break
+        chosen.append(item)
+        excess -= item.bytes
+    return _remove(chosen, dry_run=dry_run)
+
+
+def _needed(board: JobBoard) -> frozenset[str]:
+    """Return every key that work under way reads or writes."""
+    keys: set[str] = set()
+    for marker in board.all(fresh_only=True):
+        keys |= {marker.key, *marker.covers, *_keys(marker.work)}
+    return frozenset(keys | {beside(key) for key in keys for beside in (about_key, moments_key)})
+
+
+def _keys(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        if is_key(value):
+            yield value
+    elif isinstance(value, dict):
+        yield from _keys(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _keys(part)
+
+
+def _results(store: Store, keep: frozenset[str]) -> Iterator[Item]:
+    """Yield every result that may be computed anew; a summary goes with what is said about it."""
+    found = {
+        kind: {Path(entry.name).stem: entry for entry in files_below(store.root / kind.value[0])}
+        for kind in _EVICTED
+    }
+    tables = found[Kind.TABLE]
+    for key in found[Kind.SUMMARY]:
+        tables.pop(moments_key(key), None)
+    for kind, entries in found.items():
+        for key, entry in entries.items():
+            if key in keep or not is_key(key):
+                continue
+            paths = [Path(entry.path)]
+            if kind is Kind.SUMMARY:
+                # The summary first: while it is there, so is what is said about it.
+                paths += [store.path(Kind.TABLE, moments_key(key)), store.path(Kind.RECORD, about_key(key))]
+            with contextlib.suppress(FileNotFoundError):
+                yield Item(tuple(paths), _bytes(paths), entry.stat().st_mtime, kind.name.lower())
+
+
+def _shards(store: Store, keep: frozenset[str]) -> Iterator[Item]:
+    """Yield the shards of plans that are not under way."""
+    for folder in sorted((store.root / SHARDS).glob("*")):
+        if folder.name not in keep:
+            with contextlib.suppress(FileNotFoundError):
+                files = [Path(entry.path) for entry in files_below(folder)]
+                used = max(path.stat().st_mtime for path in (folder, *files))
+                yield Item((folder,), _bytes(files), used, "shards of work given up")
+
+
+def _files(folder: Path, what: str, pattern: str, *, recursive: bool = False) -> Iterator[Item]:
+    for path in sorted(folder.rglob(pattern) if recursive else folder.glob(pattern)):
+        with contextlib.suppress(FileNotFoundError):
+            yield Item((path,), _bytes([path]), path.stat().st_mtime, what)
+
+
+def _bytes(paths: Iterable[Path]) -> int:
+    total = 0
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_blocks * 512
+    return total
+
+
+def _remove(items: list[Item], *, dry_run: bool) -> list[Item]:
+    for item in () if dry_run else items:
+        for path in item.paths:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    path.unlink()
+    return items
