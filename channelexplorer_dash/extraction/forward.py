@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from channelexplorer_dash.errors import ModelError
 from channelexplorer_dash.extraction.reduce import reduce_activation
-from channelexplorer_dash.extraction.running import as_input, exclusive, first_tensor, forward_error
+from channelexplorer_dash.extraction.running import (
+    as_input,
+    exclusive,
+    first_tensor,
+    forward_error,
+    out_of_memory,
+)
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import FloatArray
 
@@ -44,7 +51,12 @@ class _Stop(BaseException):
 
 
 def run_batch(
-    module: nn.Module, batch: Tensor, taps: Sequence[Layer], summaries: Sequence[str], output: bool
+    module: nn.Module,
+    batch: Tensor,
+    taps: Sequence[Layer],
+    summaries: Sequence[str],
+    output: bool,
+    precision: str = "float32",
 ) -> BatchResult:
     """Run the model as far as its deepest tap and reduce every tapped layer on the way.
 
@@ -62,9 +74,13 @@ def run_batch(
         Names of :data:`channelexplorer_dash.selection.Summary`.
     output
         Whether to run to the end and return the logits.
+    precision
+        ``float32``, or ``bfloat16`` for automatic mixed precision.
 
     Raises
     ------
+    BatchTooLargeError
+        If the batch does not fit in memory.
     ModelError
         If the forward pass fails, or does not reach a tapped layer.
     UnknownNameError
@@ -75,7 +91,7 @@ def run_batch(
     def visit(layer: Layer, activation: Tensor) -> None:
         reduced[layer.name] = reduce_activation(activation, layer, summaries)
 
-    result = visit_layers(module, batch, taps, visit, output=output)
+    result = visit_layers(module, batch, taps, visit, output=output, precision=precision)
     found: dict[str, Mapping[str, FloatArray]] = {}
     non_finite: dict[str, int] = {}
     for name, tensor in reduced.items():
@@ -97,6 +113,7 @@ def visit_layers(
     visit: Callable[[Layer, Tensor], None],
     *,
     output: bool = False,
+    precision: str = "float32",
 ) -> Any:
     """Call ``visit`` with each tapped layer's output the moment it is there; stop after the last of them.
 
@@ -119,9 +136,13 @@ def visit_layers(
     open_taps = {tap.name for tap in taps}
     if not open_taps and not output:
         return None
-    parts = dict(module.named_modules())
-    if lost := [tap.name for tap in taps if split_name(tap.name)[0] not in parts]:
-        raise _unreached(lost)
+    parts: dict[str, nn.Module] = {}
+    for name in waiting:
+        try:
+            # Looking through all modules for them takes a noticeable part of a small model's pass.
+            parts[name] = module.get_submodule(name)
+        except AttributeError as error:
+            raise _unreached([name]) from error
     calls: Counter[str] = Counter()
     failure: list[Exception] = []
 
@@ -148,7 +169,9 @@ def visit_layers(
     with exclusive(module):
         try:
             handles = [parts[name].register_forward_hook(hook_for(name)) for name in waiting]
-            returned = module(as_input(module, batch))
+            batch = as_input(module, batch)
+            with torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                returned = module(batch)
         except _Stop:
             pass
         except Exception as error:
@@ -157,7 +180,7 @@ def visit_layers(
             for handle in handles:
                 handle.remove()
     if failure:
-        raise failure[0]
+        raise forward_error(failure[0], batch) if out_of_memory(failure[0]) else failure[0]
     if open_taps:
         raise _unreached(sorted(open_taps))
     return returned
