@@ -60,7 +60,23 @@ class Settings(BaseSettings):
         ge=0,
         description="threads of each of the engine's workers; 0 for all cores, divided among them",
     )
-    batch_size: int = Field(default=32, ge=1, le=4096, description="images in one forward pass")
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="arithmetic of the forward pass; `bfloat16` is automatic mixed precision, faster on "
+        "a GPU and slower on most CPUs; results of the two are kept apart",
+    )
+    batch_size: int = Field(
+        default=0,
+        ge=0,
+        le=4096,
+        description="images in one forward pass; 0 for as many as `batch_memory_mb` allows",
+    )
+    batch_memory_mb: int = Field(
+        default=32,
+        ge=1,
+        description="megabytes that the largest output in the model may take for a whole batch, where "
+        "`batch_size` is 0: about what a CPU's cache holds; a GPU gets 64 times as much",
+    )
     shard_size: int = Field(default=256, ge=1, description="images whose summaries are published at once")
     summaries: tuple[str, ...] = Field(
         default=("l2", "mean", "max_abs", "active_fraction"),

@@ -10,13 +10,18 @@ from numba import njit
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def compiled(function: F) -> F:
+def compiled(function: F, *, fastmath: bool | set[str] = False) -> F:
     """Compile a function of arrays and numbers for this machine; it runs without the GIL.
 
     The machine code is kept beside the module, or in the user's cache folder; where neither can be written
     it is compiled anew in each process.
+
+    Parameters
+    ----------
+    fastmath
+        LLVM's names of what the compiler may assume of floating-point arithmetic.
     """
     try:
-        return cast("F", njit(nogil=True, cache=True)(function))
+        return cast("F", njit(nogil=True, cache=True, fastmath=fastmath)(function))
     except RuntimeError:
-        return cast("F", njit(nogil=True)(function))
+        return cast("F", njit(nogil=True, fastmath=fastmath)(function))

@@ -51,7 +51,7 @@ def image_table(
     """Return one row for each of some images: the columns ``KNOWN``, then the dataset's further ones.
 
     What is not known is null. So is ``correct`` where the model's outputs are other classes than the
-    dataset's, and right and wrong mean nothing. A further column that is called as one of ``KNOWN`` is marked.
+    dataset's, and right and wrong mean nothing. A further column with a name of ``KNOWN`` is marked.
 
     Parameters
     ----------

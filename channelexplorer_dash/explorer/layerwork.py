@@ -238,7 +238,7 @@ class LayerWork:
     def predictions(self, view: View) -> tuple[IntArray, FloatArray] | None:
         """Return predictions (-1: none) and confidences of all images of the dataset, if they are there."""
         dataset = self._catalogue.dataset(view.dataset)
-        key = predictions_key(self._catalogue.identity(view.model), dataset.digest)
+        key = predictions_key(self._catalogue.identity(view.model), dataset.digest, self.settings.precision)
         if key not in self._predictions:
             if not self.store.has(Kind.TABLE, key):
                 return None
@@ -264,7 +264,13 @@ class LayerWork:
 
     def _summary_key(self, view: View, layer: str) -> str:
         dataset = self._catalogue.dataset(view.dataset)
-        return summary_key(self._catalogue.identity(view.model), dataset.digest, layer, view.summary)
+        return summary_key(
+            self._catalogue.identity(view.model),
+            dataset.digest,
+            layer,
+            view.summary,
+            self.settings.precision,
+        )
 
     def _extraction(self, view: View, layers: tuple[str, ...], *, output: bool) -> Extraction:
         dataset = self._catalogue.dataset(view.dataset)
@@ -280,6 +286,8 @@ class LayerWork:
             output=output,
             shard_size=self.settings.shard_size,
             batch_size=self.settings.batch_size,
+            batch_memory_mb=self.settings.batch_memory_mb,
+            precision=self.settings.precision,
             device=self.settings.device,
             max_image_pixels=self.settings.max_image_pixels,
         )

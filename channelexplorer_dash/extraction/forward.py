@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from channelexplorer_dash.errors import ModelError
 from channelexplorer_dash.extraction.reduce import reduce_activation
-from channelexplorer_dash.extraction.running import as_input, exclusive, first_tensor, forward_error
+from channelexplorer_dash.extraction.running import (
+    as_input,
+    exclusive,
+    first_tensor,
+    forward_error,
+    out_of_memory,
+)
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import FloatArray
-
-# These turn NaN and infinity into NaN or infinity; the counting summaries would hide them.
-_REVEALING = ("l2", "rms", "mean", "max_abs")
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,12 @@ class _Stop(BaseException):
 
 
 def run_batch(
-    module: nn.Module, batch: Tensor, taps: Sequence[Layer], summaries: Sequence[str], output: bool
+    module: nn.Module,
+    batch: Tensor,
+    taps: Sequence[Layer],
+    summaries: Sequence[str],
+    output: bool,
+    precision: str = "float32",
 ) -> BatchResult:
     """Run the model as far as its deepest tap and reduce every tapped layer on the way.
 
@@ -65,33 +74,36 @@ def run_batch(
         Names of :data:`channelexplorer_dash.selection.Summary`.
     output
         Whether to run to the end and return the logits.
+    precision
+        ``float32``, or ``bfloat16`` for automatic mixed precision.
 
     Raises
     ------
+    BatchTooLargeError
+        If the batch does not fit in memory.
     ModelError
         If the forward pass fails, or does not reach a tapped layer.
     UnknownNameError
         If a summary is unknown.
     """
-    reduced: dict[str, tuple[dict[str, Tensor], Tensor]] = {}
+    reduced: dict[str, Tensor] = {}
 
     def visit(layer: Layer, activation: Tensor) -> None:
-        reduced[layer.name] = _finite_or_zero(activation, layer, summaries)
+        reduced[layer.name] = reduce_activation(activation, layer, summaries)
 
-    result = visit_layers(module, batch, taps, visit, output=output)
-    # Copied to the host only now: a copy in each hook would make the device wait for it.
-    on_host = {
-        name: {key: value.cpu().numpy() for key, value in values.items()}
-        for name, (values, _) in reduced.items()
-    }
-    bad = {name: int(found.sum()) for name, (_, found) in reduced.items()}
+    result = visit_layers(module, batch, taps, visit, output=output, precision=precision)
+    found: dict[str, Mapping[str, FloatArray]] = {}
+    non_finite: dict[str, int] = {}
+    for name, tensor in reduced.items():
+        # Copied to the host only now: a copy in each hook would make the device wait for it.
+        values = tensor.cpu().numpy()
+        bad = np.isnan(values[:1]).any(axis=0)
+        non_finite[name] = int(bad.sum())
+        if non_finite[name]:
+            values = np.where(bad, np.float32(0), values)
+        found[name] = dict(zip(summaries, values, strict=True))
     logits, bad_logits = _logits(result, len(batch))
-    return BatchResult(
-        summaries=on_host,
-        logits=logits,
-        non_finite=bad,
-        non_finite_logits=bad_logits,
-    )
+    return BatchResult(summaries=found, logits=logits, non_finite=non_finite, non_finite_logits=bad_logits)
 
 
 def visit_layers(
@@ -101,6 +113,7 @@ def visit_layers(
     visit: Callable[[Layer, Tensor], None],
     *,
     output: bool = False,
+    precision: str = "float32",
 ) -> Any:
     """Call ``visit`` with each tapped layer's output the moment it is there; stop after the last of them.
 
@@ -123,9 +136,13 @@ def visit_layers(
     open_taps = {tap.name for tap in taps}
     if not open_taps and not output:
         return None
-    parts = dict(module.named_modules())
-    if lost := [tap.name for tap in taps if split_name(tap.name)[0] not in parts]:
-        raise _unreached(lost)
+    parts: dict[str, nn.Module] = {}
+    for name in waiting:
+        try:
+            # Looking through all modules for them takes a noticeable part of a small model's pass.
+            parts[name] = module.get_submodule(name)
+        except AttributeError as error:
+            raise _unreached([name]) from error
     calls: Counter[str] = Counter()
     failure: list[Exception] = []
 
@@ -152,7 +169,9 @@ def visit_layers(
     with exclusive(module):
         try:
             handles = [parts[name].register_forward_hook(hook_for(name)) for name in waiting]
-            returned = module(as_input(module, batch))
+            batch = as_input(module, batch)
+            with torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                returned = module(batch)
         except _Stop:
             pass
         except Exception as error:
@@ -161,7 +180,7 @@ def visit_layers(
             for handle in handles:
                 handle.remove()
     if failure:
-        raise failure[0]
+        raise forward_error(failure[0], batch) if out_of_memory(failure[0]) else failure[0]
     if open_taps:
         raise _unreached(sorted(open_taps))
     return returned
@@ -177,22 +196,6 @@ def _unreached(names: Sequence[str]) -> ModelError:
     return ModelError(
         f"The model did not run the layer {names[0]!r}. Read the model's layers again and choose one of them."
     )
-
-
-def _finite_or_zero(
-    activation: Tensor, layer: Layer, summaries: Sequence[str]
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Reduce; return the summaries with 0 for maps that are not finite, and a bool (B, C) of those maps."""
-    values = reduce_activation(activation, layer, summaries)
-    revealing = [values[name] for name in _REVEALING if name in values]
-    if layer.layout == "dense":
-        revealing = [activation]
-    elif not revealing:
-        revealing = list(reduce_activation(activation, layer, ("mean",)).values())
-    bad = ~revealing[0].isfinite()
-    for value in (*revealing[1:], *values.values()):
-        bad |= ~value.isfinite()
-    return {name: value.masked_fill(bad, 0.0) for name, value in values.items()}, bad
 
 
 def _logits(result: Any, images: int) -> tuple[FloatArray | None, int]:

@@ -53,7 +53,7 @@ def description_key(identity: Mapping[str, Any]) -> str:
     return digest({"what": "description", "model": identity})
 
 
-def summary_key(identity: Mapping[str, Any], dataset: str, layer: str, summary: str) -> str:
+def summary_key(identity: Mapping[str, Any], dataset: str, layer: str, summary: str, precision: str) -> str:
     """Return the key of an activation summary S; ``dataset`` is the dataset's digest."""
     return digest(
         {
@@ -62,14 +62,14 @@ def summary_key(identity: Mapping[str, Any], dataset: str, layer: str, summary: 
             "dataset": dataset,
             "layer": layer,
             "summary": summary,
-            "dtype": "float32",
+            "dtype": precision,
         }
     )
 
 
-def predictions_key(identity: Mapping[str, Any], dataset: str) -> str:
+def predictions_key(identity: Mapping[str, Any], dataset: str, precision: str) -> str:
     """Return the key of a model's predictions on a dataset."""
-    return digest({"what": "predictions", "model": identity, "dataset": dataset})
+    return digest({"what": "predictions", "model": identity, "dataset": dataset, "dtype": precision})
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,11 @@ class Extraction:
         Whether the pass runs to the end, and the predictions are published too.
     images
         N, the number of rows of the dataset.
+    batch_size
+        Images in one forward pass; 0 for as many as ``batch_memory_mb`` allows
+        (:func:`channelexplorer_dash.extraction.fitting.batch_size`).
+    precision
+        Arithmetic of the forward pass, ``float32`` or ``bfloat16``; results of the two never mix.
     """
 
     model: ModelSpec
@@ -131,6 +136,8 @@ class Extraction:
     output: bool
     shard_size: int
     batch_size: int
+    batch_memory_mb: int
+    precision: str
     device: str
     max_image_pixels: int
     kind: ClassVar[str] = "extraction"
@@ -147,6 +154,7 @@ class Extraction:
                 "layers": list(self.layers),
                 "summaries": list(self.summaries),
                 "output": self.output,
+                "dtype": self.precision,
             }
         )
 
@@ -159,7 +167,7 @@ class Extraction:
     def results(self) -> Mapping[tuple[str, str], str]:
         """Key of every summary by (layer, summary name)."""
         return {
-            (layer, summary): summary_key(self.identity, self.dataset_digest, layer, summary)
+            (layer, summary): summary_key(self.identity, self.dataset_digest, layer, summary, self.precision)
             for layer in self.layers
             for summary in self.summaries
         }
@@ -167,7 +175,7 @@ class Extraction:
     @property
     def predictions(self) -> str:
         """Key of the predictions."""
-        return predictions_key(self.identity, self.dataset_digest)
+        return predictions_key(self.identity, self.dataset_digest, self.precision)
 
     @property
     def covers(self) -> tuple[str, ...]:
@@ -194,6 +202,8 @@ class Extraction:
                 "output",
                 "shard_size",
                 "batch_size",
+                "batch_memory_mb",
+                "precision",
                 "device",
                 "max_image_pixels",
             )

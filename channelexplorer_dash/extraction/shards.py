@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -11,19 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from channelexplorer_dash.datasets.base import SOURCE, Dataset
+from channelexplorer_dash.datasets.base import Dataset
 from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.errors import DatasetError, ModelError
+from channelexplorer_dash.extraction.batches import batches
+from channelexplorer_dash.extraction.fitting import Fitting, batch_size
 from channelexplorer_dash.extraction.forward import run_batch
 from channelexplorer_dash.extraction.layers import describe
 from channelexplorer_dash.extraction.plan import Describe, Extraction, description_key
+from channelexplorer_dash.extraction.running import place
 from channelexplorer_dash.models.build import BuiltModel, build
 from channelexplorer_dash.models.description import ModelDescription
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, Store, digest
-
-Decoded = tuple[list[int], torch.Tensor | None, list[tuple[int, str, str]]]
-"""image_ids, their float32 (B, C, H, W) batch (None when no image is readable), and what was left out."""
 
 _models: dict[str, BuiltModel] = {}
 _KEPT_MODELS = 2
@@ -89,7 +88,11 @@ def publish_shard(store: Store, plan: Extraction, start: int, still_wanted: Call
     built = loaded_model(plan.model, dict(plan.identity))
     dataset = loaded_dataset(plan.dataset, plan.dataset_digest, plan.max_image_pixels)
     device = torch.device(choose_device(plan.device))
-    module = built.module.to(device)
+    module = place(built.module, device, built.input_size)
+    size = plan.batch_size or batch_size(description, device.type, plan.batch_memory_mb)
+    fitting = Fitting(
+        lambda batch: run_batch(module, batch, taps, summaries, output=output, precision=plan.precision)
+    )
     channels = {key: description.layer(layer).channels for (layer, _), key in keys.items()}
     if output:
         channels[plan.predictions] = 2
@@ -97,16 +100,16 @@ def publish_shard(store: Store, plan: Extraction, start: int, still_wanted: Call
     non_finite: dict[str, int] = {}
 
     with shards.writer(ids.start, ids.stop, channels) as shard:
-        for batch_ids, batch, unreadable in _batches(built, dataset, ids, plan.batch_size):
+        for batch in batches(dataset, built.transform, ids, size):
             still_wanted()
-            left_out += unreadable
-            if batch is None:
+            left_out += batch.left_out
+            if batch.images is None:
                 continue
-            result = run_batch(module, batch.to(device), taps, summaries, output=output)
+            result = fitting(batch.images)
             values = {key: result.summaries[layer][summary] for (layer, summary), key in keys.items()}
             if output and result.logits is not None:
                 values[plan.predictions] = _most_probable(result.logits)
-            shard.write(np.asarray(batch_ids) - start, values)
+            shard.write(np.asarray(batch.image_ids) - start, values)
             for layer, count in result.non_finite.items():
                 non_finite[layer] = non_finite.get(layer, 0) + count
         shard.record.update(left_out=left_out, non_finite=non_finite)
@@ -141,30 +144,3 @@ def _most_probable(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     best = logits.argmax(axis=1)
     probability = shifted[np.arange(len(best)), best] / shifted.sum(axis=1)
     return np.stack([best, probability], axis=1).astype(np.float32)
-
-
-def _batches(built: BuiltModel, dataset: Dataset, ids: range, size: int) -> Iterator[Decoded]:
-    """Decode the next batch in another thread while the model runs on this one."""
-    starts = range(ids.start, ids.stop, size)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
-        ahead = [pool.submit(_decode, built, dataset, range(s, min(s + size, ids.stop))) for s in starts[:2]]
-        for position in range(len(starts)):
-            if position + 2 < len(starts):
-                first = starts[position + 2]
-                following = range(first, min(first + size, ids.stop))
-                ahead.append(pool.submit(_decode, built, dataset, following))
-            yield ahead.pop(0).result()
-
-
-def _decode(built: BuiltModel, dataset: Dataset, ids: range) -> Decoded:
-    good: list[int] = []
-    tensors: list[torch.Tensor] = []
-    left_out: list[tuple[int, str, str]] = []
-    for image_id in ids:
-        try:
-            tensors.append(built.transform(dataset.image(image_id)))
-            good.append(image_id)
-        except DatasetError as error:
-            source = dataset.table[SOURCE][image_id]
-            left_out.append((image_id, str(source), str(error)))
-    return good, torch.stack(tensors) if tensors else None, left_out

@@ -66,7 +66,9 @@ def summary(explorer: Explorer, server: Server) -> Callable[[View, str], npt.NDA
 
     def read(view: View, layer: str) -> npt.NDArray[np.float32]:
         (spec,) = (spec for spec in explorer.models() if spec.name == view.model)
-        key = summary_key(identity(spec), explorer.dataset(view.dataset).digest, layer, view.summary)
+        key = summary_key(
+            identity(spec), explorer.dataset(view.dataset).digest, layer, view.summary, "float32"
+        )
         return np.asarray(Store(server.store).array(Kind.SUMMARY, key))
 
     return read

@@ -54,6 +54,8 @@ def plan(dataset: DatasetSpec) -> Extraction:
         output=True,
         shard_size=8,
         batch_size=4,
+        batch_memory_mb=16,
+        precision="float32",
         device="cpu",
         max_image_pixels=10**6,
     )

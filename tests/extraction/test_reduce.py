@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
@@ -25,6 +26,10 @@ def layer(layout: Layout, prefix: int = 0) -> Layer:
     return Layer("a", 0, ("leaf",), "", 1, (1,), layout, prefix)
 
 
+def reduced(activation: Tensor, of: Layer, summaries: Sequence[str]) -> dict[str, Tensor]:
+    return dict(zip(summaries, reduce_activation(activation, of, summaries), strict=True))
+
+
 def agree(result: dict[str, Tensor], maps: Tensor) -> None:
     """Compare with the reference of ``maps`` (B, C, H, W)."""
     for summary, value in result.items():
@@ -38,13 +43,11 @@ def agree(result: dict[str, Tensor], maps: Tensor) -> None:
 def test_all_layouts_agree_with_the_reference(shape: tuple[int, ...], relu: bool) -> None:
     maps = torch.randn(shape, generator=torch.Generator().manual_seed(1)) * 3
     maps = maps.relu() if relu else maps
-    agree(reduce_activation(maps, layer("nchw"), SUMMARIES), maps)
-    agree(
-        reduce_activation(maps.contiguous(memory_format=torch.channels_last), layer("nchw"), SUMMARIES), maps
-    )
-    agree(reduce_activation(maps.movedim(1, -1).contiguous(), layer("nhwc"), SUMMARIES), maps)
+    agree(reduced(maps, layer("nchw"), SUMMARIES), maps)
+    agree(reduced(maps.contiguous(memory_format=torch.channels_last), layer("nchw"), SUMMARIES), maps)
+    agree(reduced(maps.movedim(1, -1).contiguous(), layer("nhwc"), SUMMARIES), maps)
     flat = [summary for summary in SUMMARIES if summary != "spectral"]
-    agree(reduce_activation(maps.flatten(2).transpose(1, 2).contiguous(), layer("tokens"), flat), maps)
+    agree(reduced(maps.flatten(2).transpose(1, 2).contiguous(), layer("tokens"), flat), maps)
 
 
 @settings(max_examples=30, deadline=None)
@@ -54,14 +57,14 @@ def test_all_layouts_agree_with_the_reference(shape: tuple[int, ...], relu: bool
 )
 def test_ties_and_constant_maps(values: list[int], shape: tuple[int, ...]) -> None:
     maps = torch.tensor(values, dtype=torch.float32).reshape(shape) / 7
-    agree(reduce_activation(maps, layer("nchw"), SUMMARIES), maps)
+    agree(reduced(maps, layer("nchw"), SUMMARIES), maps)
 
 
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = torch.randn(5, 3, 4, 4)
-    whole = reduce_activation(maps, layer("nchw"), SUMMARIES)
+    whole = reduced(maps, layer("nchw"), SUMMARIES)
     monkeypatch.setattr(reduce, "_CPU_VALUES", 100)
-    parts = reduce_activation(maps, layer("nchw"), SUMMARIES)
+    parts = reduced(maps, layer("nchw"), SUMMARIES)
     for summary in SUMMARIES:
         torch.testing.assert_close(parts[summary], whole[summary])
 
@@ -70,25 +73,25 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_half_precision_is_summed_in_single(dtype: torch.dtype) -> None:
     # √(16 · 1000²) overflows nothing in float32, but 1000² does in float16.
     maps = (torch.randn(2, 3, 4, 4) * 1000).to(dtype)
-    agree(reduce_activation(maps, layer("nchw"), ["l2", "rms", "mean", "max_abs"]), maps.float())
+    agree(reduced(maps, layer("nchw"), ["l2", "rms", "mean", "max_abs"]), maps.float())
 
 
 def test_prefix_tokens_are_no_positions() -> None:
     tokens = torch.randn(2, 17, 6)
     tokens[:, 0] = 1e6
     maps = tokens[:, 1:].transpose(1, 2).reshape(2, 6, 4, 4)
-    agree(reduce_activation(tokens, layer("tokens", 1), SUMMARIES), maps)
+    agree(reduced(tokens, layer("tokens", 1), SUMMARIES), maps)
 
 
 def test_spectral_of_tokens_that_fill_no_square_is_their_l2() -> None:
     tokens = torch.randn(2, 11, 3)
-    result = reduce_activation(tokens, layer("tokens"), ["spectral", "l2"])
+    result = reduced(tokens, layer("tokens"), ["spectral", "l2"])
     torch.testing.assert_close(result["spectral"], result["l2"])
 
 
 def test_dense_outputs_are_their_own_summary() -> None:
     values = torch.tensor([[1.0, -2.0, 0.0]])
-    result = reduce_activation(values, layer("dense"), SUMMARIES)
+    result = reduced(values, layer("dense"), SUMMARIES)
     for summary in SUMMARIES:
         expected = [[1.0, 0.0, 0.0]] if summary == "active_fraction" else values.tolist()
         assert result[summary].tolist() == expected
@@ -98,16 +101,16 @@ def test_dense_outputs_are_their_own_summary() -> None:
 def test_one_and_three_dimensional_maps() -> None:
     for shape in ((2, 3, 8), (2, 3, 2, 2, 2)):
         maps = torch.randn(shape)
-        agree(reduce_activation(maps, layer("nchw"), ["l2", "p90", "above_otsu"]), maps.reshape(2, 3, 2, 4))
+        agree(reduced(maps, layer("nchw"), ["l2", "p90", "above_otsu"]), maps.reshape(2, 3, 2, 4))
 
 
 def test_spectral_survives_what_is_not_finite() -> None:
     maps = torch.randn(1, 2, 3, 3)
     maps[0, 0, 1, 1] = torch.nan
-    result = reduce_activation(maps, layer("nchw"), ["spectral"])["spectral"]
+    result = reduced(maps, layer("nchw"), ["spectral"])["spectral"]
     assert result.isnan().tolist() == [[True, False]]
 
 
 def test_unknown_summary() -> None:
     with pytest.raises(UnknownNameError, match="max_abs"):
-        reduce_activation(torch.zeros(1, 1, 1, 1), layer("nchw"), ["max"])
+        reduced(torch.zeros(1, 1, 1, 1), layer("nchw"), ["max"])
