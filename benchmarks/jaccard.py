@@ -116,7 +116,7 @@ def all_pairs(sets: BitArray, labels: IntArray) -> Claim:
     block = np.empty((TILE, TILE), np.float32)
 
     def products() -> None:
-        # Blocks on and above the diagonal. Every pair in them counts as done, though those on it hold some twice.
+        # Blocks on and above the diagonal. Every pair in them counts as done, though some are there twice.
         for top in range(0, len(numbers), TILE):
             for left in range(top, len(numbers), TILE):
                 rows, columns = numbers[top : top + TILE], numbers[left : left + TILE]
