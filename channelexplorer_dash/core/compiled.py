@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -17,6 +17,6 @@ def compiled(function: F) -> F:
     it is compiled anew in each process.
     """
     try:
-        return njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]
+        return cast("F", njit(nogil=True, cache=True)(function))
     except RuntimeError:
-        return njit(nogil=True)(function)  # type: ignore[no-any-return]
+        return cast("F", njit(nogil=True)(function))
