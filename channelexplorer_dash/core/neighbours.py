@@ -185,7 +185,7 @@ def _unit(values: FloatArray) -> FloatArray:
     """Return rows of length 1; zeros stay zeros."""
     largest = np.maximum(values.max(axis=1), -values.min(axis=1))[:, None]
     # In units in which squares neither overflow nor vanish.
-    points = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
+    points: FloatArray = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
     size = np.sqrt(np.einsum("ij,ij->i", points, points))[:, None]
     np.divide(points, size, out=points, where=size > 0)
     return points

@@ -16,7 +16,7 @@ from channelexplorer_dash.errors import DatasetError
 # Multiply-adds of the covariance up to which it is formed in double precision.
 _DOUBLE_WORK = 2e10
 # Beyond that the directions are iterated, if there are so many times more channels than components.
-_ITERATED = 8
+ITERATED = 8
 # Rows that a first guess of the directions is taken from.
 _SAMPLE = 5000
 # A block that stays in the processor's cache between the two products that it takes part in.
@@ -128,7 +128,7 @@ def _directions(
 
     n, channels = centred.shape
     size = min(n, channels)
-    if iterate and size >= _ITERATED * count:
+    if iterate and size >= ITERATED * count:
         found = leading_directions(centred.both_times, centred.sample().both_times, channels, count)
         if found is not None:
             return found

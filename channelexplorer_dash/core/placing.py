@@ -68,13 +68,13 @@ def place_new(known: npt.ArrayLike, positions: npt.ArrayLike, new: npt.ArrayLike
         )
     few = method != "mds" and len(scores) < FEWEST_FOR_NEIGHBOURS
     if method == "pca" or few:
-        return plane(others).astype(np.float32)
+        return np.asarray(plane(others), np.float32)
     if method == "mds":
         return _by_landmarks(scores, placed, others)
     near = nearest_known(scores, others, NEIGHBOURS, "euclidean")
     if method == "umap":
         weights = _memberships(near.distances)
-        return np.einsum("ij,ijk->ik", weights, placed[near.indices]).astype(np.float32)
+        return np.asarray(np.einsum("ij,ijk->ik", weights, placed[near.indices]), np.float32)
     return _by_gradient(near, placed)
 
 
@@ -91,7 +91,8 @@ def _memberships(distances: DoubleArray) -> DoubleArray:
         above = np.exp(-beyond * np.exp(middle)).sum(axis=1, keepdims=True) > target
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     weights: DoubleArray = np.exp(-beyond * np.exp(low))
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 def _by_landmarks(known: FloatArray, positions: FloatArray, others: FloatArray) -> FloatArray:
@@ -139,4 +140,4 @@ def _by_gradient(near: Neighbours, positions: FloatArray | DoubleArray) -> Float
         max_grad_norm=_LONGEST_STEP,
         inplace=True,
     )
-    return (np.asarray(embedding) + middle).astype(np.float32)
+    return np.asarray(np.asarray(embedding) + middle, np.float32)

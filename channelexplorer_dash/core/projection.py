@@ -21,9 +21,6 @@ COMPONENTS = 50
 NEIGHBOURS = 15
 MIN_DISTANCE = 0.1
 PERPLEXITY = 30.0
-# Rounds of UMAP's optimisation, for up to so many images: with PCA's start, more change little.
-_EPOCHS = ((10_000, 500), (25_000, 200))
-_FEWEST_EPOCHS = 200
 # Images up to which t-SNE sums the repulsion over a tree; beyond, it interpolates on a grid.
 MOST_BY_TREE = 10_000
 # t-SNE's steps with and without exaggeration, and the exaggeration.
@@ -113,7 +110,6 @@ def _umap(points: FloatArray, start: DoubleArray, seed: int) -> FloatArray:
     fit = UMAP(
         n_neighbors=neighbours,
         min_dist=MIN_DISTANCE,
-        n_epochs=next((epochs for most, epochs in _EPOCHS if n <= most), _FEWEST_EPOCHS),
         init=10 * start + jitter,
         precomputed_knn=known,
         random_state=seed,
