@@ -93,15 +93,17 @@ def active_sets(
     k = active_count(C, top_fraction)
     if len(scaling.shift) != C:
         raise DatasetError(f"The normalisation is of {len(scaling.shift)} channels; these images have {C}.")
-    chosen: IntArray = np.arange(N) if images is None else np.asarray(images, dtype=np.int64)
+    chosen: IntArray = np.arange(N) if images is None else np.array(images, dtype=np.int64)
     if len(chosen) and not (chosen.min() >= 0 and chosen.max() < N):
         raise DatasetError(f"The images asked for must be among the {N:,} of the activation summary.")
     dead: IntArray = np.flatnonzero(scaling.dead)
     sets = np.zeros((len(chosen), -(-C // 64)), np.uint64)
     bad = np.zeros(len(chosen), np.bool_)
-    # One compiled function serves arrays that may be written and memory maps that may not.
+    # Numba compiles anew for arrays that may not be written, such as memory maps: these are always such, and
+    # the small ones never.
     values = values.view()
     values.flags.writeable = False
+    shift, scale = np.array(scaling.shift), np.array(scaling.scale)
 
     def select(part: slice) -> None:
         rows = chosen[part]
@@ -111,8 +113,8 @@ def active_sets(
         select_largest(
             values,
             rows,
-            scaling.shift,
-            scaling.scale,
+            shift,
+            scale,
             sizes,
             dead,
             min(k, C - len(dead)),

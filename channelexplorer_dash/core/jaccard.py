@@ -182,6 +182,9 @@ def _packed(sets: BitArray) -> BitArray:
             "Active sets must be packed: uint64, images × words of 64 channels, with at least one image; "
             f"these are {array.dtype} of shape {array.shape}."
         )
+    # Numba compiles anew for arrays that may not be written, such as memory maps: these are always such.
+    array = array.view(np.ndarray)
+    array.flags.writeable = False
     return array
 
 
