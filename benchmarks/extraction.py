@@ -81,7 +81,12 @@ def run(*, quick: bool) -> list[Claim]:
             seconds = min(timed(lambda: naive(module, batch[:1], taps)) for _ in range(2))  # noqa: B023
             print(f"    naive loop: {1 / seconds:.2f} images/s", flush=True)
             claims.append(
-                Claim("resnet50, every block: times as fast as the naive loop", rate_hooked * seconds, 5, "higher")
+                Claim(
+                    "resnet50, every block: times as fast as the naive loop",
+                    rate_hooked * seconds,
+                    5,
+                    "higher",
+                )
             )
     return claims
 
