@@ -186,7 +186,7 @@ def columns(
 def _add(
     flat: Any, flat_bits: Any, start: int, step: int, rows: int, width: int, sums: Any, whole: Any
 ) -> None:
-    """Add rows of ``width`` values, ``step`` apart, to the sums; four at a time, for fewer looks at the sums."""
+    """Add rows of ``width`` values, ``step`` apart, to the sums; four at a time, to touch those less."""
     row = 0
     while row + 4 <= rows:
         o = start + row * step

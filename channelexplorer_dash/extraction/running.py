@@ -66,7 +66,8 @@ def place(module: nn.Module, device: torch.device, size: tuple[int, int, int]) -
         if module in _placed:
             return module
         _placed.add(module)
-    with exclusive(module):
+    # A parameter that is moved in inference mode could never be trained again.
+    with exclusive(module), torch.inference_mode(False), torch.no_grad():
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         try:
             module(as_input(module, torch.zeros(1, *size)))

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from channelexplorer_dash.core.summaries import summarise
 from channelexplorer_dash.errors import UnknownNameError
-from channelexplorer_dash.extraction import reduce
-from channelexplorer_dash.extraction.reduce import reduce_activation
+from channelexplorer_dash.extraction import onepass, reduce
+from channelexplorer_dash.extraction.reduce import reduce_activation, several_kernels
 from channelexplorer_dash.models.description import Layer, Layout
 from channelexplorer_dash.selection import Summary
 
@@ -114,3 +114,60 @@ def test_spectral_survives_what_is_not_finite() -> None:
 def test_unknown_summary() -> None:
     with pytest.raises(UnknownNameError, match="max_abs"):
         reduced(torch.zeros(1, 1, 1, 1), layer("nchw"), ["max"])
+
+
+@pytest.mark.parametrize("positions", [(1, 1), (7, 7), (1, 3137)])
+@pytest.mark.parametrize("channels", [1, 3, 17, 2048])
+def test_one_reading_of_odd_sizes(channels: int, positions: tuple[int, int]) -> None:
+    images = 1 if channels == 2048 else 2
+    maps = torch.randn(images, channels, *positions, generator=torch.Generator().manual_seed(2)) + 0.5
+    agree(reduced(maps, layer("nchw"), onepass.SUMMARIES), maps)
+    agree(reduced(maps.contiguous(memory_format=torch.channels_last), layer("nchw"), onepass.SUMMARIES), maps)
+    tokens = maps.flatten(2).transpose(1, 2)
+    agree(reduced(torch.cat([tokens[:, :1], tokens], 1), layer("tokens", 1), onepass.SUMMARIES), maps)
+
+
+def test_any_strides() -> None:
+    whole = torch.randn(4, 6, 9, 10)
+    for maps in (whole[::2, 1:4, :, 3:], whole.transpose(2, 3), whole[:1].expand(3, -1, -1, -1)):
+        agree(reduced(maps, layer("nchw"), SUMMARIES), maps)
+        agree(reduced(maps.movedim(1, -1), layer("nhwc"), SUMMARIES), maps)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 1e30])
+@pytest.mark.parametrize("position", [0, 48])
+def test_a_map_that_is_not_finite_is_so_under_every_name(value: float, position: int) -> None:
+    maps = torch.randn(2, 5, 7, 7)
+    maps[1, 3].view(-1)[position] = value
+    for of, activation in (
+        (layer("nchw"), maps),
+        (layer("nchw"), maps.contiguous(memory_format=torch.channels_last)),
+        (layer("tokens"), maps.flatten(2).transpose(1, 2).contiguous()),
+    ):
+        bad = reduce_activation(activation, of, SUMMARIES).isnan()
+        assert bad[:, 1, 3].all() and int(bad.sum()) == len(SUMMARIES)
+    bad = several_kernels(maps, layer("nchw")).isnan()
+    assert bad[:, 1, 3].all() and int(bad.sum()) == 5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_kernels_of_an_accelerator_agree(dtype: torch.dtype) -> None:
+    maps = (torch.randn(3, 5, 7, 9) * 3).to(dtype)
+    for of, activation in (
+        (layer("nchw"), maps),
+        (layer("nhwc"), maps.movedim(1, -1).contiguous()),
+        (layer("tokens"), maps.flatten(2).transpose(1, 2)),
+    ):
+        five = dict(zip(onepass.SUMMARIES, several_kernels(activation, of), strict=True))
+        agree(five, maps.float())
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_threads_do_not_show(monkeypatch: pytest.MonkeyPatch, channels_last: bool) -> None:
+    maps = torch.randn(5, 3, 4, 4)
+    if channels_last:
+        maps = maps.contiguous(memory_format=torch.channels_last)
+    alone = reduce_activation(maps, layer("nchw"), onepass.SUMMARIES)
+    monkeypatch.setattr(reduce, "_SHARED_VALUES", 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    assert torch.equal(reduce_activation(maps, layer("nchw"), onepass.SUMMARIES), alone)
