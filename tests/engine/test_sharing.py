@@ -1,0 +1,71 @@
+"""One engine for several workers and several people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from channelexplorer_dash.demo import demo_settings_file
+from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.settings import load_settings
+from tests.engine.processes import (
+    ROOT,
+    ask,
+    engine_processes,
+    results,
+    slow_settings,
+    until,
+    workers,
+)
+from tests.explorer.conftest import settled
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    # The engine's processes import the slow model from the checkout.
+    monkeypatch.chdir(ROOT)
+    folder = tmp_path / "store"
+    yield folder
+    for process in engine_processes(folder):
+        process.wait(30)
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_bytes_of_one(store: Path, quiet: dict[str, bytes]) -> None:
+    explorer = Explorer(slow_settings(store, engine_workers=2))
+    settled(lambda: explorer.describe("slow"))
+    (engine,) = engine_processes(store)
+    assert len(workers(engine)) == 2
+    settled(lambda: ask(explorer))
+    explorer.close()
+    assert results(store) == quiet
+
+
+@pytest.mark.slow
+def test_what_a_person_waits_for_overtakes_batch_work(store: Path) -> None:
+    shard_size = 16
+    batch = Explorer(slow_settings(store, shard_size=shard_size), batch=True)
+    shards = list(range(0, 1797, shard_size))
+    until(lambda: ask(batch) and list(store.glob("shards/*/*.shard")))
+    flags = {"store": store, "engine_linger_seconds": 1.0, "threads": 1}
+    person = Explorer(load_settings([demo_settings_file()], flags=flags, environment=False))
+    settled(lambda: person.describe("digits-resnet"))
+    assert len(list(store.glob("shards/*/*.shard"))) < len(shards) - 5
+    person.close()
+    (job,) = batch.jobs()
+    batch.cancel(job.key)
+    batch.close()
+
+
+def test_a_large_log_makes_room_for_a_new_one(store: Path) -> None:
+    folder = store / "engine"
+    folder.mkdir(parents=True)
+    with (folder / "engine.log").open("wb") as log:
+        log.truncate(5_000_001)
+    explorer = Explorer(slow_settings(store))
+    until(lambda: bool(ask(explorer)) and (folder / "scheduler.json").exists())
+    explorer.close()
+    assert (folder / "engine.log").stat().st_size < 5_000_000
+    assert (folder / "engine.log.1").stat().st_size == 5_000_001
