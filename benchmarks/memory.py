@@ -57,7 +57,7 @@ def run(*, quick: bool) -> list[Claim]:
 
 
 def peak(images: int, size: int) -> float:
-    """Compute every leaf layer of ``images`` images in a fresh process; return its largest resident set, MB."""
+    """Compute every leaf layer in a fresh process; return its largest resident set, MB."""
     with tempfile.TemporaryDirectory(prefix="memory-") as name:
         folder = Path(name)
         rng = np.random.default_rng(0)

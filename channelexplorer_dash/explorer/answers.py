@@ -96,15 +96,7 @@ def jaccard(
             leaves[shown], counts[shown], square, linkage, leaves, sample.class_names, layer, exact
         )
         return Ready(classes, key)
-    asked = work.derive(
-        "image_jaccard",
-        view,
-        layer,
-        prepared.summary,
-        top_fraction=view.top_fraction,
-        images=limit,
-        seed=view.seed,
-    )
+    asked = work.derive("image_jaccard", view, layer, prepared.summary, **work.drawn_pairs(view))
     if isinstance(asked, Pending):
         return asked
     drawn = stratified(sample.labels, limit, view.seed)

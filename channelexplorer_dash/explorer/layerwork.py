@@ -175,6 +175,7 @@ class LayerWork:
             "scaling": ("scaling", {}),
             "statistics": ("statistics", top),
             "overlap": ("class_overlap", top),
+            "pairs": ("image_jaccard", self.drawn_pairs(view)),
             "pca": ("projection", {"method": "pca", "seed": 0}),
             "classes": ("class_jaccard", top),
             "placed": ("projection", {"method": projection, "seed": 0}),
@@ -191,10 +192,15 @@ class LayerWork:
         scaled = keys["scaling"] is not None
         versions = {
             "scatterplot": keys["placed"] or keys["pca"],
-            "jaccard": keys["classes"] or keys["overlap"],
+            "jaccard": keys["pairs"] and (keys["classes"] or keys["overlap"]),
             "heatmap": keys["statistics"] if scaled else None,
         }
         return PanelStatus(versions, waiting[0] if waiting else None)
+
+    def drawn_pairs(self, view: View) -> dict[str, Any]:
+        """Return the parameters of the image × image similarities: which images of the sample are drawn."""
+        drawn = {"images": self.settings.jaccard_images, "seed": view.seed}
+        return {"top_fraction": view.top_fraction, **drawn}
 
     def project(
         self, view: View, layer: Layer, source: str, projection: Projection, *, patience: float | None = None
