@@ -1,8 +1,8 @@
 """Peak memory of an extraction over many images, less that over few: resnet50, every leaf layer.
 
-Each extraction is ``channelexplorer compute`` in a fresh process with the inline engine: decoding, the forward
-pass, shards and merging, everything in one process, whose peak resident set is read at its end. The images
-are small ones of noise, which the model's own preprocessing enlarges to 224 × 224.
+Each extraction is ``channelexplorer compute`` in a fresh process with the inline engine: decoding, the
+forward pass, shards and merging, everything in one process, whose peak resident set is read at its end. The
+images are small ones of noise, which the model's own preprocessing enlarges to 224 × 224.
 """
 
 from __future__ import annotations

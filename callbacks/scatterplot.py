@@ -13,7 +13,7 @@ from channelexplorer_dash.callbacks.colours import colouring_of
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.scatterplot import METHODS, marker_patch, scatter_figure
 from channelexplorer_dash.layouts.legend import legend
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results import Pending, Scatter
 from channelexplorer_dash.selection import View
 
 
@@ -57,6 +57,14 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             figure["data"][0]["marker"] = marker_patch(colouring)
         else:
             figure = scatter_figure(scatter, colouring, explorer.settings.webgl_points)
-        return figure, legend(colouring), scatter.note or METHODS[scatter.method], answer.key
+        return figure, legend(colouring), extent(scatter), answer.key
 
     return {"draw_scatterplot": draw_scatterplot}
+
+
+def extent(scatter: Scatter) -> str:
+    """Return how the images were placed, or what is being computed meanwhile."""
+    of_all = scatter.fitted == len(scatter.xy)
+    return scatter.note or METHODS[scatter.method] + (
+        "" if of_all else f", fitted to {scatter.fitted:,} images"
+    )

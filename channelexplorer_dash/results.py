@@ -61,12 +61,16 @@ class Sample:
 
 @dataclass(frozen=True)
 class Scatter:
-    """2-D positions of images; ``xy`` float32 (n, 2) aligned with ``sample``."""
+    """2-D positions of images; ``xy`` float32 (n, 2) aligned with ``sample``.
+
+    The projection was fitted to ``fitted`` of them, and the others were placed by these.
+    """
 
     sample: Sample
     xy: FloatArray
     method: str
     layer: Layer
+    fitted: int
     note: str = ""
 
 

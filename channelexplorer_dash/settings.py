@@ -99,6 +99,12 @@ class Settings(BaseSettings):
         description="images that vote for the depth profile's kNN accuracy, by their neighbours among all; "
         "a stratified sample where there are more; 0 for all",
     )
+    projection_images: int = Field(
+        default=20_000,
+        ge=100,
+        description="images that UMAP and t-SNE are fitted to, a stratified sample of more; the others are "
+        "placed among them",
+    )
     jaccard_images: int = Field(
         default=300, ge=2, le=2000, description="images of the image × image Jaccard view"
     )

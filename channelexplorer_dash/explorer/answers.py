@@ -14,6 +14,7 @@ from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order
 from channelexplorer_dash.core.normalise import apply_scaling
 from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
+from channelexplorer_dash.extraction.plan import FITTED_TO_SOME
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import (
     Answer,
@@ -73,7 +74,9 @@ def scatter(work: LayerWork, prepared: Prepared, projection: Projection) -> Answ
     if isinstance(shown, Pending):
         return shown
     xy = np.asarray(work.store.array(Kind.ARRAY, shown.value))
-    return Ready(Scatter(prepared.sample, xy, method, layer, note), shown.key)
+    some = method in FITTED_TO_SOME and len(xy) > work.settings.projection_images
+    fitted = work.settings.projection_images if some else len(xy)
+    return Ready(Scatter(prepared.sample, xy, method, layer, fitted, note), shown.key)
 
 
 def jaccard(

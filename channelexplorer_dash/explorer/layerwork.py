@@ -13,6 +13,7 @@ from channelexplorer_dash.explorer.answers import VIEWS
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.desk import Desk
 from channelexplorer_dash.extraction.plan import (
+    FITTED_TO_SOME,
     Derivation,
     DerivationName,
     Extraction,
@@ -176,9 +177,9 @@ class LayerWork:
             "statistics": ("statistics", top),
             "overlap": ("class_overlap", top),
             "pairs": ("image_jaccard", self.drawn_pairs(view)),
-            "pca": ("projection", {"method": "pca", "seed": 0}),
+            "pca": ("projection", self.projected("pca")),
             "classes": ("class_jaccard", top),
-            "placed": ("projection", {"method": projection, "seed": 0}),
+            "placed": ("projection", self.projected(projection)),
         }
         keys: dict[str, str | None] = {}
         waiting: list[Job] = []
@@ -206,7 +207,12 @@ class LayerWork:
         self, view: View, layer: Layer, source: str, projection: Projection, *, patience: float | None = None
     ) -> Answer[str]:
         """Return the key of 2-D positions."""
-        return self.derive("projection", view, layer, source, patience=patience, method=projection, seed=0)
+        return self.derive("projection", view, layer, source, patience=patience, **self.projected(projection))
+
+    def projected(self, projection: Projection) -> dict[str, Any]:
+        """Return the parameters of a projection."""
+        some = {"images": self.settings.projection_images} if projection in FITTED_TO_SOME else {}
+        return {"method": projection, "seed": 0, **some}
 
     def profile(
         self, view: View, description: ModelDescription, key: str, granularity: Granularity

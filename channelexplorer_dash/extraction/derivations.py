@@ -31,10 +31,11 @@ from channelexplorer_dash.core.moments import (
 )
 from channelexplorer_dash.core.normalise import Scaling, apply_scaling
 from channelexplorer_dash.core.pca import principal_components
+from channelexplorer_dash.core.placing import place_new
 from channelexplorer_dash.core.projection import COMPONENTS, project
 from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.core.separability import loo_knn_accuracy
-from channelexplorer_dash.extraction.plan import Derivation, DerivationName
+from channelexplorer_dash.extraction.plan import FITTED_TO_SOME, Derivation, DerivationName
 from channelexplorer_dash.extraction.samples import (
     pack_scaling,
     read_scaling,
@@ -156,9 +157,17 @@ def _components(store: Store, plan: Derivation) -> None:
 
 
 def _projection(store: Store, plan: Derivation) -> None:
-    components = store.array(Kind.ARRAY, _given(store, plan, "components", "normalisation"))
-    placed = project(components, plan.parameters["method"], plan.parameters["seed"])
-    store.publish_array(Kind.ARRAY, plan.key, placed)
+    scores = store.array(Kind.ARRAY, _given(store, plan, "components", "normalisation"))
+    method, seed = plan.parameters["method"], plan.parameters["seed"]
+    if method not in FITTED_TO_SOME or len(scores) <= (limit := plan.parameters["images"]):
+        store.publish_array(Kind.ARRAY, plan.key, project(scores, method, seed))
+        return
+    chosen = np.zeros(len(scores), np.bool_)
+    chosen[stratified(_sample(store, plan)[1], limit, seed)] = True
+    positions = np.empty((len(scores), 2), np.float32)
+    positions[chosen] = project(scores[chosen], method, seed)
+    positions[~chosen] = place_new(scores[chosen], positions[chosen], scores[~chosen], method)
+    store.publish_array(Kind.ARRAY, plan.key, positions)
 
 
 def _knn(store: Store, plan: Derivation) -> None:

@@ -31,6 +31,9 @@ DerivationName = Literal[
     "overlay",
 ]
 
+FITTED_TO_SOME = ("umap", "tsne")
+"""Projections that are fitted to a part of many images, and place the others by it."""
+
 _RESULTS: Mapping[str, Kind] = {"statistics": Kind.TABLE, "knn": Kind.RECORD}
 
 _LABELS: Mapping[str, str] = {

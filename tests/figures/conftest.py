@@ -47,7 +47,7 @@ def scatter(digits: tuple[FloatArray, Sample]) -> Scatter:
     values, sample = digits
     centred = values - values.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    return Scatter(sample, (centred @ axes[:2].T).astype(np.float32), "pca", LAYER)
+    return Scatter(sample, (centred @ axes[:2].T).astype(np.float32), "pca", LAYER, len(values))
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,7 @@ def test_colours_of_other_images_are_refused(scatter: Scatter) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_points_are_drawn(count: int) -> None:
     sample = Sample(np.arange(count) + 70_000, np.zeros(count, np.int64), ("only",))
-    answer = Scatter(sample, np.zeros((count, 2), np.float32), "mds", LAYER)
+    answer = Scatter(sample, np.zeros((count, 2), np.float32), "mds", LAYER, count)
     figure = sent(scatter_figure(answer, colouring.by_class(sample)))
     assert decode(figure["data"][0]["customdata"]).tolist() == list(range(70_000, 70_000 + count))
     assert all_finite(figure)
