@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -152,7 +153,7 @@ def measure_latency(settings: Settings, times: int) -> list[float]:
     return [began[key] - then for key, then in asked.items()]
 
 
-def settled(ask: Callable[[], Answer[object]]) -> None:
+def settled(ask: Callable[[], Answer[Any]]) -> None:
     """Ask again until the answer is there."""
     deadline = time.monotonic() + LIMIT_SECONDS
     while time.monotonic() < deadline:

@@ -9,6 +9,7 @@ other, though a server of several threads answers them side by side.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -101,5 +102,6 @@ def ask(client: FlaskClient, body: dict[str, Any]) -> tuple[float, int]:
 def drawn(client: FlaskClient, visit: Visit) -> str:
     """Return what the page remembers of the positions that are drawn."""
     answer = client.post(f"/{ADDRESS}", json=visit.request("draw_scatterplot"))
-    (found,) = (part["data"] for part in answer.json["response"].values() if "data" in part)
+    response = json.loads(answer.text)["response"]
+    (found,) = (part["data"] for part in response.values() if "data" in part)
     return str(found)

@@ -10,9 +10,17 @@ import numpy as np
 import polars as pl
 
 from channelexplorer_dash.datasets.base import Dataset
-from channelexplorer_dash.explorer import answers, images
+from channelexplorer_dash.explorer import answers
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.desk import Desk
+from channelexplorer_dash.explorer.images import (
+    ColourValues,
+    Predictions,
+    check_images,
+    image_rows,
+    image_table,
+)
+from channelexplorer_dash.explorer.images import colours as image_colours
 from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.plan import Describe
@@ -182,7 +190,7 @@ class Explorer:
             return described
         layer = described.value.layer(mark.layer)
         answers.check_channel(layer, mark.channel)
-        images.check_images(self.dataset(view.dataset), np.array([image_id]))
+        check_images(self.dataset(view.dataset), np.array([image_id]))
         plan = self._work.overlay_plan(view, described.key, layer, mark.channel, image_id)
         waits = self._overlays_waiting.acquire(blocking=False)
         try:
@@ -211,7 +219,7 @@ class Explorer:
         UnknownNameError
             If the dataset has no such image.
         """
-        return images.image_rows(*self._known_of(view, image_ids))
+        return image_rows(*self._known_of(view, image_ids))
 
     def image_table(self, view: View, image_ids: Iterable[int]) -> pl.DataFrame:
         """Return what is known of any number of images, one row each, as for an export.
@@ -221,9 +229,9 @@ class Explorer:
         UnknownNameError
             If the dataset has no such image.
         """
-        return images.image_table(*self._known_of(view, image_ids))
+        return image_table(*self._known_of(view, image_ids))
 
-    def colours(self, view: View, sample: Sample, colour_by: str) -> images.ColourValues:
+    def colours(self, view: View, sample: Sample, colour_by: str) -> ColourValues:
         """Return what the images of a sample are coloured by, other than a channel.
 
         Parameters
@@ -232,7 +240,7 @@ class Explorer:
             ``class``, ``prediction``, ``correct``, ``confidence``, or a column of the dataset's table.
         """
         dataset = self.dataset(view.dataset)
-        return images.colours(
+        return image_colours(
             dataset, sample, colour_by, self._work.predictions(view), self._output_names(view, dataset)
         )
 
@@ -286,10 +294,10 @@ class Explorer:
 
     def _known_of(
         self, view: View, image_ids: Iterable[int]
-    ) -> tuple[Dataset, IntArray, images.Predictions | None, tuple[str, ...]]:
+    ) -> tuple[Dataset, IntArray, Predictions | None, tuple[str, ...]]:
         dataset = self.dataset(view.dataset)
         ids = np.fromiter(image_ids, np.int64)
-        images.check_images(dataset, ids)
+        check_images(dataset, ids)
         return dataset, ids, self._work.predictions(view), self._output_names(view, dataset)
 
     def _output_names(self, view: View, dataset: Dataset) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ class LayerWork:
         column = self.store.scan(asked.value).select(sorting).collect().to_series()
         return Ready(column.to_numpy(), asked.key)
 
-    def classes(self, view: View, layer: Layer, source: str) -> Answer[tuple[DoubleArray, bool]]:
+    def classes(self, view: View, layer: Layer, source: str) -> Answer[tuple[FloatArray, bool]]:
         """Return the similarity of classes, and whether it is the exact mean over all pairs of images.
 
         What the expected overlap makes of it, in closed form, stands in while the pairs are compared.

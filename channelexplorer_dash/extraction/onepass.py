@@ -40,8 +40,7 @@ _INT32 = ir.IntType(32)
 # Numba widens sums and bit operations of int32 to int64, of which half as many fit into a register.
 
 
-@intrinsic
-def _count(_context: Any, count: Any, value: Any) -> Any:
+def _count_positive(_context: Any, count: Any, value: Any) -> Any:
     """``count + (value > 0)``."""
 
     def generate(_target: Any, builder: Any, _signature: Any, given: Any) -> Any:
@@ -51,8 +50,7 @@ def _count(_context: Any, count: Any, value: Any) -> Any:
     return types.int32(types.int32, types.float32), generate
 
 
-@intrinsic
-def _larger(_context: Any, largest: Any, bits: Any) -> Any:
+def _larger_size(_context: Any, largest: Any, bits: Any) -> Any:
     """``max(largest, bits without the sign)``."""
 
     def generate(_target: Any, builder: Any, _signature: Any, given: Any) -> Any:
@@ -60,6 +58,11 @@ def _larger(_context: Any, largest: Any, bits: Any) -> Any:
         return builder.select(builder.icmp_signed(">", size, given[0]), size, given[0])
 
     return types.int32(types.int32, types.int32), generate
+
+
+# Called by compiled code alone, with other arguments than Python sees.
+_count: Any = intrinsic(_count_positive)
+_larger: Any = intrinsic(_larger_size)
 
 
 @_sums
@@ -94,15 +97,15 @@ def rows(flat: Any, flat_bits: Any, positions: int, first: int, stop: int, out: 
         begin = map_ * positions
         total = 0.0
         squares = 0.0
-        positive = np.int32(0)
-        largest = np.int32(0)
+        positive: Any = np.int32(0)
+        largest: Any = np.int32(0)
         for offset in range(0, positions, _STRETCH):
             length = min(_STRETCH, positions - offset)
             # Slices, since an index that might be negative keeps the loop from being vectorised.
             values = flat[begin + offset : begin + offset + length]
             bits = flat_bits[begin + offset : begin + offset + length]
-            s = np.float32(0)
-            q = np.float32(0)
+            s: Any = np.float32(0)
+            q: Any = np.float32(0)
             for i in range(length):
                 s += values[i]
                 q += values[i] * values[i]
@@ -172,7 +175,7 @@ def columns(
                 total = 0.0
                 squares = 0.0
                 positive = 0
-                largest = np.int32(0)
+                largest: Any = np.int32(0)
                 for i in range(c, width, here):
                     total += wide[0, i]
                     squares += wide[1, i]

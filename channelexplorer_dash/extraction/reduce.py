@@ -206,7 +206,8 @@ def _spectral(maps: Tensor, _size: Tensor, _ordered: Tensor) -> Tensor:
         maps = tokens.unflatten(-1, (side, side) if side * side == tokens.shape[-1] else (1, -1))
     # LAPACK refuses matrices that are not finite; their summaries are set aside by the caller.
     finite = maps.isfinite().all(-1).all(-1)
-    return torch.linalg.svdvals(torch.where(finite[..., None, None], maps, 0))[..., 0]
+    largest: Tensor = torch.linalg.svdvals(torch.where(finite[..., None, None], maps, 0))[..., 0]
+    return largest
 
 
 _FORMULAS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {

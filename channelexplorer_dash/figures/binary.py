@@ -40,7 +40,7 @@ def encoded(node: Any) -> Any:
 
 def _typed(array: npt.NDArray[Any]) -> dict[str, str]:
     kind = array.dtype.str.lstrip("|<")
-    spec = {"dtype": kind, "bdata": base64.b64encode(np.ascontiguousarray(array)).decode("ascii")}
+    spec = {"dtype": kind, "bdata": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")}
     return spec if array.ndim == 1 else spec | {"shape": ", ".join(map(str, array.shape))}
 
 

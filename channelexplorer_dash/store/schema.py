@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 IMAGE_ID = "image_id"
@@ -25,8 +27,8 @@ CHANNEL_STATISTICS = pl.Schema(
 )
 """One row per channel, in order: the numbers that the heatmap is sorted by."""
 
-_DOUBLES: pl.DataType = pl.List(pl.Float64)
-_SINGLES: pl.DataType = pl.List(pl.Float32)
+_DOUBLES: Any = pl.List(pl.Float64)
+_SINGLES: Any = pl.List(pl.Float32)
 
 CLASS_MOMENTS = pl.Schema(
     {
