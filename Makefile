@@ -111,7 +111,7 @@ docs: $(VENV)/.dev  ## Write the pages of docs/ that are generated
 	$(BIN)/python -m scripts.write_settings_page
 
 .PHONY: screenshots
-screenshots: $(VENV)/.dev chromium data/photos.toml  ## Take the pictures of docs/images from the real page
+screenshots: $(VENV)/.dev chromium data/photos.toml data/fashion.toml  ## Take the pictures of docs/images from the real page
 	$(BIN)/python -m scripts.screenshots
 
 .PHONY: lock

@@ -10,7 +10,7 @@ from dash import ALL, MATCH, Dash, Input, Output, State
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.layouts.jobs import jobs_list
+from channelexplorer_dash.layouts.jobs import jobs_list, store_line
 
 
 def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
@@ -23,7 +23,10 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     )
     def show_jobs(_ticks: Any) -> tuple[str, Any]:
         jobs = explorer.jobs()
-        return str(len(jobs)) if jobs else "", jobs_list(jobs)
+        return str(len(jobs)) if jobs else "", [
+            *jobs_list(jobs),
+            store_line(explorer.store_size(), explorer.settings.store_quota_gb),
+        ]
 
     app.clientside_callback(
         script("controlJobs"),

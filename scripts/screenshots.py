@@ -1,7 +1,8 @@
-"""Take the pictures of docs/images from the real page: ``python -m scripts.screenshots``.
+"""Take the pictures of docs/images from the real page: ``python -m scripts.screenshots [NAME …]``.
 
-Serves the digits demo and the photographs, waits until everything that is shown has been computed, and does
-what a person does: draws a lasso, clicks a channel. Each picture is taken in light and in dark.
+Serves the digits demo, the photographs and Fashion-MNIST, waits until everything that is shown has been
+computed, and does what a person does: draws a lasso, clicks a channel. Each picture is taken in light and in
+dark. Names are ``photos``, ``digits`` and ``scale``; all by default.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from benchmarks.serving import serving
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 PHOTOS = ROOT / "data" / "photos.toml"
+FASHION = ROOT / "data" / "fashion.toml"
 # Kept, so that a second run has nothing to compute.
 STORE = ROOT / "data" / "screenshots"
 BIRDS = 0
+BAGS = 8
 WIDTH, HEIGHT = 1440, 900
 LIMIT_MILLISECONDS = 240_000.0
 
@@ -64,15 +67,17 @@ CIRCLE = [
 
 
 def main() -> int:
-    """Take all pictures; return the exit status."""
-    if not PHOTOS.exists():
-        print("The photographs are not there: run `make photos`.", file=sys.stderr)
+    """Take the pictures that are named, or all; return the exit status."""
+    if not (PHOTOS.exists() and FASHION.exists()):
+        print("Run `make photos` and `make fashion` first.", file=sys.stderr)
         return 2
+    takers = {"photos": take_photos, "digits": take_digits, "scale": take_scale}
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with serving(STORE, "--demo", "--config", str(PHOTOS)) as (_, address), chromium() as browser:
-        for theme in ("light", "dark"):
-            take_photos(browser, address, theme)
-            take_digits(browser, address, theme)
+    sources = ("--demo", "--config", str(PHOTOS), "--config", str(FASHION))
+    with serving(STORE, *sources) as (_, address), chromium() as browser:
+        for name in sys.argv[1:] or takers:
+            for theme in ("light", "dark"):
+                takers[name](browser, address, theme)
     return 0
 
 
@@ -111,6 +116,16 @@ def take_digits(browser: Browser, address: str, theme: str) -> None:
     page.mouse.move(1, 1)
     settle(page)
     save(page.screenshot(), f"digits-{theme}")
+    page.context.close()
+
+
+def take_scale(browser: Browser, address: str, theme: str) -> None:
+    """Take all 70,000 images of Fashion-MNIST: the page with a lasso drawn."""
+    page = open_page(browser, address, theme, model="fashion-resnet", dataset="fashion-mnist")
+    lasso(page, page.locator(".ce-graph-scatterplot").last, BAGS)
+    page.wait_for_selector(".ce-gallery .ce-image")
+    settle(page)
+    save(page.screenshot(), f"scale-{theme}")
     page.context.close()
 
 

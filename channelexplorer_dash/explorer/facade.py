@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -60,9 +61,10 @@ from channelexplorer_dash.selection import (
 )
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
-from channelexplorer_dash.store import Kind, Store
+from channelexplorer_dash.store import Kind, Store, StoreSize
 
 _OVERLAY_PATIENCE_SECONDS = 8.0
+_SIZE_SECONDS = 30.0
 # A channel's card asks for a dozen overlays at once. While the engine is busy they would take all threads of
 # the server, for everybody; the others are told to ask again.
 _OVERLAYS_WAITING = 3
@@ -94,6 +96,7 @@ class Explorer:
         self._catalogue = Catalogue(settings, self._store)
         self._work = LayerWork(settings, self._desk, self._catalogue)
         self._overlays_waiting = threading.BoundedSemaphore(_OVERLAYS_WAITING)
+        self._sized = lru_cache(maxsize=1)(lambda _moment: self._store.size())
         self._described = lru_cache(maxsize=32)(
             lambda key: ModelDescription.from_json(self._store.record(key))
         )
@@ -254,6 +257,10 @@ class Explorer:
     def jobs(self) -> tuple[Job, ...]:
         """Return what the engine is doing, for whomever."""
         return self._desk.jobs()
+
+    def store_size(self) -> StoreSize:
+        """Return what the store takes, as of at most half a minute ago: every file is looked at."""
+        return self._sized(int(time.monotonic() / _SIZE_SECONDS))
 
     def cancel(self, key: str) -> None:
         """Stop a job; what it has published stays."""

@@ -14,6 +14,7 @@ from channelexplorer_dash.results import ClassJaccard, ImageJaccard, IntArray
 
 MOST_NAMED = 24
 MOST_WRITTEN = 12
+MOST_WRITTEN_BESIDE_NAMES = 7
 MOST_BLOCKS = 60
 
 
@@ -63,7 +64,9 @@ def _classes(answer: ClassJaccard) -> Figure:
         # The classes' diagonal is a figure in its own right: how alike the images of one class are.
         scale=robust_scale(answer.similarity, tail=0.0),
     )
-    written = count <= MOST_WRITTEN
+    # Long names on two sides leave the matrix no room for numbers.
+    short = max(map(len, names)) <= 2
+    written = count <= (MOST_WRITTEN if short else MOST_WRITTEN_BESIDE_NAMES)
     if written:
         # ".12" rather than "0.12": twelve columns leave no room for the zero.
         text = [[f"{value:.2f}".removeprefix("0") for value in row] for row in answer.similarity]

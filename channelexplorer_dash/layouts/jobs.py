@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.results import Job
+from channelexplorer_dash.store import StoreSize
 
 
 def jobs_list(jobs: Sequence[Job]) -> list[Component]:
@@ -16,6 +17,15 @@ def jobs_list(jobs: Sequence[Job]) -> list[Component]:
     if not jobs:
         return [html.P("Nothing is being computed.", className="ce-more")]
     return [html.Div([html.Span(job.label), *_share(job)], className="ce-job") for job in jobs]
+
+
+def store_line(size: StoreSize, quota_gb: float) -> Component:
+    """Return how much the store takes, of how much it may."""
+    bound = f" of {quota_gb:g} GB" if quota_gb else ""
+    return html.P(
+        f"The store takes {size.bytes / 1e9:.2f} GB{bound}; the disk has {size.free / 1e9:,.0f} GB left.",
+        className="ce-more",
+    )
 
 
 def _share(job: Job) -> list[Component]:

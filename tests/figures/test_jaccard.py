@@ -69,8 +69,13 @@ def test_classes_are_named_and_their_values_written(class_jaccard: ClassJaccard)
     assert not [t for t in figure["data"] if t["name"] == "boundaries"]
 
 
+def test_numbers_have_room_beside_short_names() -> None:
+    short = replace(random_classes(12, by_tree=False), class_names=tuple(map(str, range(12))))
+    assert "text" in trace(sent(jaccard_figure(short)), "matrix")
+
+
 @pytest.mark.parametrize(
-    ("count", "written", "named"), [(12, True, True), (13, False, True), (25, False, False)]
+    ("count", "written", "named"), [(7, True, True), (8, False, True), (25, False, False)]
 )
 def test_what_does_not_fit_is_left_out(count: int, written: bool, named: bool) -> None:
     figure = sent(jaccard_figure(random_classes(count, by_tree=False)))

@@ -8,7 +8,7 @@ import pytest
 from channelexplorer_dash.figures.colouring import by_number
 from channelexplorer_dash.layouts.dataset_view import notes, sample_preview
 from channelexplorer_dash.layouts.inspector import gallery
-from channelexplorer_dash.layouts.jobs import jobs_list
+from channelexplorer_dash.layouts.jobs import jobs_list, store_line
 from channelexplorer_dash.layouts.layers_view import profile_rows, profile_status
 from channelexplorer_dash.layouts.legend import legend
 from channelexplorer_dash.layouts.page import error_page, sample_state
@@ -17,6 +17,7 @@ from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import ImageRow, Job, LayerFigure, Profile, Sample
 from channelexplorer_dash.selection import ChannelMark, View, decode_indices
+from channelexplorer_dash.store import StoreSize
 
 URLS = Urls("/channels/")
 VIEW = View("m", "d")
@@ -93,6 +94,11 @@ def test_jobs_with_and_without_a_known_share() -> None:
     shown = str(jobs_list([Job("a", "Running", 5, 10), Job("b", "Loading")]))
     assert "5 of 10" in shown
     assert "is-unknown" in shown
+
+
+def test_the_store_is_measured_against_its_quota() -> None:
+    assert "0.51 GB; the disk has 80 GB" in str(store_line(StoreSize(507_000_000, 90, 80_000_000_000), 0))
+    assert "0.51 GB of 2.5 GB" in str(store_line(StoreSize(507_000_000, 90, 80_000_000_000), 2.5))
 
 
 def test_notes_are_folded_and_limited() -> None:
