@@ -78,6 +78,8 @@ def write_config(folder: Path, images: int) -> Path:
     file.write_text(
         f"""store = "store-{images}"
 engine_linger_seconds = 1.0
+# The profile is there to be shown: it is measured elsewhere.
+knn_queries = 500
 
 [[models]]
 name = "{MODEL}"
