@@ -88,6 +88,8 @@
     if (JSON.stringify(next) === before) return dash_clientside.no_update;
     if (event.action !== "select") page.selectedIn = null;
     if (event.action !== "undo") history = [...history.slice(1 - LONGEST_HISTORY), marks];
+    // At once: Dash calls drawMarks only when the server has answered with the figures that it also waits for.
+    window.setTimeout(() => shared.drawMarks(next, sample));
     return next;
   };
 
