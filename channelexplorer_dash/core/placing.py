@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import numpy.typing as npt
 
-from channelexplorer_dash.core.arrays import DoubleArray, FloatArray, matrix
+from channelexplorer_dash.core.arrays import DoubleArray, FloatArray, chunks, matrix
 from channelexplorer_dash.core.mds import LANDMARKS, place_by_landmarks
 from channelexplorer_dash.core.neighbours import Neighbours, nearest_known
 from channelexplorer_dash.core.projection import FEWEST_FOR_NEIGHBOURS, METHODS, MOST_BY_TREE, plane
@@ -25,9 +25,10 @@ def place_new(known: npt.ArrayLike, positions: npt.ArrayLike, new: npt.ArrayLike
     """Place images on a projection of others, whose positions stay as they are.
 
     - ``pca``: their first two scores
-    - ``umap``: the mean of their 15 nearest known images' positions, weighted by UMAP's membership
-      exp(−(δ_j − ρ) / σ), ρ the nearest distance and σ such that the weights sum to log₂ 15: where UMAP's own
-      transform starts from (McInnes, Healy, Melville 2018); it is not optimised further
+    - ``umap``: by their 15 nearest known images, weighted by UMAP's membership exp(−(δ_j − ρ) / σ), ρ the
+      nearest distance and σ such that the weights sum to log₂ 15 (McInnes, Healy, Melville 2018). UMAP's own
+      transform starts from the weighted mean of their positions; where they lie in several clusters that is
+      between these, so it is taken of the half of them that lies closest to their weighted medoid
     - ``tsne``: from the median position of the nearest, by openTSNE's gradient for new points (Poličar,
       Stražar, Zupan 2024): perplexity 5, 250 steps, each point drawn by known images alone
     - ``mds``: for the least stress to the known images, or to some of them spread evenly
@@ -73,8 +74,7 @@ def place_new(known: npt.ArrayLike, positions: npt.ArrayLike, new: npt.ArrayLike
         return _by_landmarks(scores, placed, others)
     near = nearest_known(scores, others, NEIGHBOURS, "euclidean")
     if method == "umap":
-        weights = _memberships(near.distances)
-        return np.asarray(np.einsum("ij,ijk->ik", weights, placed[near.indices]), np.float32)
+        return _by_cluster(_memberships(near.distances), placed[near.indices])
     return _by_gradient(near, placed)
 
 
@@ -93,6 +93,22 @@ def _memberships(distances: DoubleArray) -> DoubleArray:
     weights: DoubleArray = np.exp(-beyond * np.exp(low))
     weights /= weights.sum(axis=1, keepdims=True)
     return weights
+
+
+def _by_cluster(weights: DoubleArray, positions: FloatArray) -> FloatArray:
+    """Return the weighted means of the closer half to each weighted medoid: (m, k), (m, k, 2) to (m, 2)."""
+    result = np.empty((len(weights), 2), np.float32)
+    k = weights.shape[1]
+    for part in chunks(len(weights), 8 * 3 * k * k):
+        own, at = weights[part], positions[part].astype(np.float64)
+        apart = np.linalg.norm(at[:, :, None] - at[:, None], axis=-1)
+        medoid = np.argmin(np.einsum("ijk,ik->ij", apart, own), axis=1)
+        distance = apart[np.arange(len(at)), medoid]
+        close = distance <= np.median(distance, axis=1, keepdims=True)
+        kept = np.where(close, own, 0.0)
+        kept /= kept.sum(axis=1, keepdims=True)
+        result[part] = np.einsum("ij,ijk->ik", kept, at)
+    return result
 
 
 def _by_landmarks(known: FloatArray, positions: FloatArray, others: FloatArray) -> FloatArray:
