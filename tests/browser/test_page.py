@@ -74,7 +74,7 @@ def test_the_marked_images_are_exported_as_csv(
         assert (row["label_name"], row["source"]) == (image.label_name, image.source)
         assert (int(row["prediction"]), row["prediction_name"]) == (image.prediction, image.prediction_name)
         assert float(row["confidence"]) == pytest.approx(image.confidence)
-        assert row["correct"] == str(image.correct)
+        assert row["correct"] == str(image.correct).lower()
         assert row["split"] == image.columns["split"]
     screen.page.keyboard.press("Escape")
     screen.eventually(screen.gallery, [])
