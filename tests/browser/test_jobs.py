@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,11 +11,17 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.results import Ready
 from channelexplorer_dash.selection import View
+from tests.browser.conftest import SERVED, Open
 from tests.browser.screen import VIEWS, Screen
+from tests.browser.serving import Server, procfile_command, serving
+from tests.engine.processes import CONFIG, slow_settings
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
-LAYER = "layer4.0"
+LAYER = "second"
+QUERY = f"?per_class=12&projection=pca&layer={LAYER}"
+# Of a model that takes a moment for each batch; so many batches that a test can come in between.
+BATCH_SIZE = 16
 # Keeps a list of all that a status line says, from now on.
 RECORD = """line => {
   const bar = line.querySelector('[role=progressbar]'), label = line.querySelector('.ce-status-label');
@@ -36,13 +43,31 @@ def told(screen: Screen) -> list[Any]:
     return found
 
 
-def test_a_fresh_summary_shows_progress_and_can_be_stopped_and_resumed(
-    screen: Screen, explorer: Explorer
+@pytest.fixture(scope="module")
+def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server of the slow model, on an empty store."""
+    folder = tmp_path_factory.mktemp("jobs")
+    config = folder / "slow.toml"
+    config.write_text(CONFIG)
+    variables = {
+        **SERVED,
+        "CHANNELEXPLORER_CONFIG": str(config),
+        "CHANNELEXPLORER_BATCH_SIZE": str(BATCH_SIZE),
+    }
+    with serving(procfile_command(), folder / "store", folder, "jobs", variables) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browse: Open, slow_server: Server) -> Screen:
+    """Return a watched page of the slow model."""
+    return browse(slow_server.address)
+
+
+def test_a_fresh_layer_shows_progress_and_can_be_stopped_and_resumed(
+    page: Screen, slow_server: Server
 ) -> None:
-    screen.open(f"?per_class=12&projection=pca&layer={LAYER}")
-    # The slowest summary, as of each map the singular values are computed.
-    screen.page.locator(f"#{ids.SUMMARY}").select_option("spectral")
-    screen.eventually(lambda: screen.selection().view.summary, "spectral")
+    screen = page.go(QUERY)
     line = screen.part("panel", "status", LAYER)
     line.locator("[role=progressbar]").wait_for()
     line.evaluate(RECORD)
@@ -60,7 +85,6 @@ def test_a_fresh_summary_shows_progress_and_can_be_stopped_and_resumed(
     assert not line.locator("[role=progressbar]").is_visible()
     assert "Cancelled" in line.inner_text()
     # It stays stopped, and what was cancelled here is not computed for the profile's sake either.
-    view = View("digits-resnet", "digits", summary="spectral", per_class=12)
     screen.page.wait_for_timeout(200)
     assert retry.is_visible()
     assert "is-waiting" in (screen.part("scatterplot", "card", LAYER).get_attribute("class") or "")
@@ -73,13 +97,17 @@ def test_a_fresh_summary_shows_progress_and_can_be_stopped_and_resumed(
     assert 0 < max(values) <= 100
     for name in VIEWS:
         assert screen.figure(name, LAYER)["n"] == 120
-    found = explorer.scatter(view, LAYER, "pca")
+    explorer = Explorer(slow_settings(slow_server.store))
+    try:
+        found = explorer.scatter(View("slow", "digits", per_class=12), LAYER, "pca")
+    finally:
+        explorer.close()
     assert isinstance(found, Ready)
     assert screen.points(LAYER)["x"] == pytest.approx(found.value.xy[:, 0].tolist())
 
 
-def test_the_list_of_jobs_says_what_is_computed(screen: Screen) -> None:
-    screen.open(f"?per_class=12&projection=pca&layer={LAYER}")
+def test_the_list_of_jobs_says_what_is_computed(page: Screen) -> None:
+    screen = page.open(QUERY)
     screen.page.locator(f"#{ids.SUMMARY}").select_option("above_otsu")
     screen.eventually(lambda: screen.selection().view.summary, "above_otsu")
     # The page is built anew: a click on the old one would be lost.
@@ -87,6 +115,6 @@ def test_the_list_of_jobs_says_what_is_computed(screen: Screen) -> None:
     screen.page.locator(f"#{ids.JOBS}").click()
     jobs = screen.page.locator(f"#{ids.JOBS_LIST}")
     jobs.wait_for()
-    screen.eventually(jobs.inner_text, lambda text: "digits-resnet over 1,797 images of digits" in text)
+    screen.eventually(jobs.inner_text, lambda text: "slow over 1,797 images of digits" in text)
     screen.settle()
     screen.eventually(jobs.inner_text, lambda text: "Nothing is being computed" in text)
