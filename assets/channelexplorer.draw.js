@@ -84,11 +84,12 @@
   const PAINTERS = {
     scatterplot: function (gd) {
       const points = drawn.images.size ? pointsOf(gd) : [];
-      const changes = { shapes: points.length <= MOST_RINGS ? points.map((point) => ringAround(gd, point)) : [] };
-      if (changes.shapes.length || (gd.layout.shapes || []).length) Plotly.relayout(gd, changes);
-      if (gd !== page.selectedIn) clearLasso(gd);
-      else if (isSelected(gd, points)) return;
-      Plotly.restyle(gd, { selectedpoints: [drawn.images.size ? points : null] }, [0]);
+      const rings = points.length <= MOST_RINGS ? ringsAround(gd, points) : [];
+      const layout = rings.length || (gd.layout.shapes || []).length ? { shapes: rings } : {};
+      const isOwn = gd === page.selectedIn;
+      if (!isOwn && (gd.layout.selections || []).length) layout.selections = [];
+      const traces = isOwn && isSelected(gd, points) ? {} : { selectedpoints: [drawn.images.size ? points : null] };
+      redraw(gd, traces, layout);
     },
     "jaccard-images": (gd, meta) => outlineSquare(gd, meta.image_ids, drawn.images),
     "jaccard-classes": (gd, meta) => outlineSquare(gd, meta.classes, drawn.labels),
@@ -113,19 +114,25 @@
     return points;
   }
 
-  // Plotly says that the lasso was cleared, which is no wish of the person's.
-  function clearLasso(gd) {
-    if (!(gd.layout.selections || []).length) return;
-    gd._ceClearing = true;
-    Plotly.relayout(gd, { selections: [] }).finally(() => window.setTimeout(() => (gd._ceClearing = false)));
+  // All in one call, as each draws the plot anew.
+  function redraw(gd, traces, layout) {
+    if (!Object.keys(traces).length && !Object.keys(layout).length) return;
+    // Plotly says that the lasso was cleared, which is no wish of the person's.
+    gd._ceClearing = Boolean(layout.selections);
+    Plotly.update(gd, traces, layout, [0]).finally(() => window.setTimeout(() => (gd._ceClearing = false)));
   }
 
   // A few points would drown among thousands, even faded ones.
-  function ringAround(gd, point) {
+  function ringsAround(gd, points) {
     const { x, y } = gd._fullData[0];
     const size = { x0: -RING, x1: RING, y0: -RING, y1: RING, xsizemode: "pixel", ysizemode: "pixel" };
     const line = { color: page.metaOf(gd).accent, width: 1.5 };
-    return { type: "circle", xanchor: x[point], yanchor: y[point], ...size, line: line };
+    const rings = points.map((point) => ({ type: "circle", xanchor: x[point], yanchor: y[point], ...size, line: line }));
+    // Plotly reads the next lasso in the units of the shape that it has drawn last, so this is not to be in pixels.
+    const last = points.slice(-1).map(function (point) {
+      return { type: "line", x0: x[point], x1: x[point], y0: y[point], y1: y[point], line: { width: 0 } };
+    });
+    return [...rings, ...last];
   }
 
   function outlineSquare(gd, items, marked) {

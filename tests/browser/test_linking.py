@@ -66,6 +66,21 @@ def test_a_lasso_marks_its_images_everywhere(two: Screen, labels: dict[int, int]
     assert len(lasso.images) >= 5
 
 
+def test_a_lasso_after_a_few_ringed_images_marks_its_own(two: Screen, labels: dict[int, int]) -> None:
+    points = two.points(FIRST)
+    few = clear_lasso(points)
+    two.drag(few.corners)
+    expect_marks(two, few.images, labels)
+    two.page.keyboard.press("Escape")
+    expect_marks(two, [], labels)
+    # In units of pixels, as the rings are, nothing would lie in it.
+    middle = Lasso.around(points, float(np.median(points["px"])), float(np.median(points["py"])), 50)
+    two.drag(middle.corners)
+    marked = two.eventually(lambda: list(two.selection().marks.images), lambda found: len(found) > 0)
+    assert middle.surely <= set(marked) <= middle.possibly
+    expect_marks(two, marked, labels)
+
+
 def test_a_lasso_around_hundreds_of_images_drawn_by_webgl(screen: Screen, labels: dict[int, int]) -> None:
     screen.open(f"?{urlencode([('projection', 'pca'), ('layer', FIRST), ('layer', SECOND)])}")
     points = screen.points(SECOND)
