@@ -68,6 +68,33 @@ def test_equally_near_images_come_in_the_order_of_their_rows(
 
 
 @pytest.mark.parametrize("metric", module.METRICS)
+@pytest.mark.parametrize("spread", [1e-2, 1e-3, 1e-4, 1e-6])
+def test_neighbours_in_tight_clusters_are_exact(metric: str, spread: float) -> None:
+    generator = np.random.default_rng(3)
+    centres = generator.standard_normal((4, 64)) + 10
+    S = (np.repeat(centres, 60, axis=0) + spread * generator.standard_normal((240, 64))).astype(np.float32)
+    values = S.astype(np.float64)
+    if metric == "cosine":
+        values /= np.linalg.norm(values, axis=1, keepdims=True)
+    distance = np.square(values[:, None] - values[None]).sum(axis=2)
+    np.fill_diagonal(distance, np.inf)
+    expected = np.sort(distance, axis=1)[:, :5]
+    found = nearest_neighbours(S, 5, metric).indices
+    # 1 − cosine is known to 1e-16 or so, and of equally near images either may be named.
+    np.testing.assert_allclose(np.take_along_axis(distance, found, axis=1), expected, rtol=1e-5, atol=1e-15)
+
+
+def test_images_of_zeros_are_far_from_all_others() -> None:
+    S = np.array([[0, 0], [1, 0], [1, 1], [0, 0], [-1, 0], [-1, -1]], np.float32)
+    found = nearest_neighbours(np.repeat(S, 20, axis=0), 25)
+    assert found.indices[0].tolist() == [*range(1, 26)]
+    np.testing.assert_array_equal(found.distances[0], 1)
+    assert set(found.indices[20][:19]) == set(range(21, 40))
+    expected = np.sort(cosine_distances(np.repeat(S, 20, axis=0).astype(np.float64))[20])[1:26]
+    np.testing.assert_allclose(found.distances[20], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", module.METRICS)
 @pytest.mark.parametrize("size", [3e38, 1.0, 3e-45])
 def test_the_whole_range_of_float32_is_compared(metric: str, size: float) -> None:
     S = np.array([[1, 0], [-1, 0], [1, 0], [-1, 0], [0, 1]], np.float32) * np.float32(size)
