@@ -41,13 +41,31 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
 
 
 def to_csv(table: pl.DataFrame) -> str:
-    """Write a table as CSV, with its texts guarded."""
+    """Write a table as CSV, with its texts guarded; what has no form in CSV is written as a text."""
+    flat = table.select(_flat(column) for column in table)
     text = pl.col(pl.String)
-    guarded = table.with_columns(
+    guarded = flat.with_columns(
         pl.when(text.str.contains(FORMULA)).then("'" + text).otherwise(text).name.keep()
     )
-    return guarded.rename({name: _plain(name) for name in table.columns}).write_csv()
+    guarded.columns = _plain(table.columns)
+    return guarded.write_csv()
 
 
-def _plain(name: str) -> str:
-    return f"'{name}" if re.match(FORMULA, name) else name
+def _flat(column: pl.Series) -> pl.Series:
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        return column.cast(pl.String)
+    if column.dtype.is_nested() or column.dtype in {pl.Binary, pl.Object}:
+        texts = [None if value is None else str(value) for value in column.to_list()]
+        return pl.Series(column.name, texts, dtype=pl.String)
+    return column
+
+
+def _plain(names: list[str]) -> list[str]:
+    """Return names that are no formulas, and differ."""
+    plain: list[str] = []
+    for name in names:
+        wanted = f"'{name}" if re.match(FORMULA, name) else name
+        while wanted in plain:
+            wanted += "_"
+        plain.append(wanted)
+    return plain

@@ -142,7 +142,8 @@ def heatmap(work: LayerWork, prepared: Prepared, sorting: Sorting, marks: Marks)
         layer=layer,
         shared=shared,
     )
-    return Ready(result, digest([sorted_by.key, sorting, marks.to_json()]))
+    made_of = [prepared.summary, scaling.key, view.to_json(), sorted_by.key, sorting, marks.to_json()]
+    return Ready(result, digest(made_of))
 
 
 def pair(work: LayerWork, prepared: Prepared, mark: PairMark) -> Answer[PairDetail]:

@@ -199,3 +199,20 @@ def test_an_export_holds_no_formulas() -> None:
         "a,b\n.png",
         "",
     )
+
+
+def test_an_export_writes_columns_that_csv_has_no_form_for() -> None:
+    table = pl.DataFrame(
+        {
+            "kind": pl.Series(["=1", "b"], dtype=pl.Categorical),
+            "step": pl.Series(["@x", "y"], dtype=pl.Enum(["@x", "y"])),
+            "box": [[1, 2], None],
+            "raw": [b"ab", None],
+            "=a": [1, 2],
+            "'=a": [3, 4],
+        }
+    )
+    first, second = csv.DictReader(io.StringIO(to_csv(table)))
+    assert (first["kind"], first["step"], first["box"], first["raw"]) == ("'=1", "'@x", "[1, 2]", "b'ab'")
+    assert (first["'=a"], first["'=a_"]) == ("1", "3")
+    assert (second["box"], second["raw"]) == ("", "")

@@ -1,7 +1,7 @@
 """What the explorer answers on the digits demo, computed by the real model, against brute force."""
 
 from dataclasses import replace
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,18 @@ def test_images_are_grouped_by_class_and_a_pair_agrees_with_its_cell(explorer: E
     assert pair.similarity == pytest.approx(float(found.similarity[2, 40]), rel=1e-6)
     union = len(pair.shared) + len(pair.only_first) + len(pair.only_second)
     assert len(pair.shared) / union == pytest.approx(pair.similarity)
+
+
+def test_the_key_of_a_heatmap_changes_with_what_it_shows(explorer: Explorer, view: View) -> None:
+    keys = set()
+    for normalisation in ("none", "minmax", "zscore"):
+        changed = replace(view, normalisation=normalisation)
+        answer = explorer.heatmap(changed, LAYER, "edge_weight", Marks())
+        while not isinstance(answer, Ready):
+            sleep(0.01)
+            answer = explorer.heatmap(changed, LAYER, "edge_weight", Marks())
+        keys.add(answer.key)
+    assert len(keys) == 3
 
 
 def test_marked_images_come_first_in_the_heatmap(explorer: Explorer, view: View) -> None:
