@@ -23,9 +23,6 @@ T = TypeVar("T")
 # hundred MB beyond its input and its result.
 CHUNK_BYTES = 64 * 2**20
 
-# Entries a group when the largest few of a long row are looked for.
-_FOLDS = 16
-
 
 def chunks(n: int, row_bytes: int, limit: int = CHUNK_BYTES) -> Iterator[slice]:
     """Yield slices that cover 0 … n-1, each of about ``limit`` bytes at ``row_bytes`` a row."""
@@ -96,50 +93,3 @@ def label_array(labels: npt.ArrayLike, n: int) -> IntArray:
     if array.dtype.kind not in "iub":
         raise DatasetError(f"Labels must be integers; these are {array.dtype}.")
     return array.astype(np.int64, copy=False)
-
-
-def top_mask(block: FloatArray, k: int) -> BoolArray:
-    """Mark the ``k`` largest entries of each row; of equal ones the first.
-
-    Parameters
-    ----------
-    block
-        float32 (B, C) without NaN.
-    k
-        1 … C.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool (B, C) with exactly ``k`` marks in each row.
-    """
-    if k >= block.shape[1]:
-        return np.ones(block.shape, np.bool_)
-    threshold = _kth_largest(block, k)
-    mask: BoolArray = block >= threshold
-    # Only rows in which ties reach over the edge of the set need the slower count.
-    tied = np.flatnonzero(np.count_nonzero(mask, axis=1) > k)
-    for part in chunks(len(tied), 8 * block.shape[1]):
-        rows = tied[part]
-        above = block[rows] > threshold[rows]
-        ties = mask[rows] & ~above
-        room = k - np.count_nonzero(above, axis=1)
-        mask[rows] = above | (ties & (np.cumsum(ties, axis=1) <= room[:, None]))
-    return mask
-
-
-def _kth_largest(block: FloatArray, k: int) -> FloatArray:
-    """Return the k-th largest entry of each row of (B, C), as (B, 1)."""
-    n, width = block.shape
-    stretch = width // _FOLDS
-    if stretch < 4 * k:
-        return np.partition(block, width - k, axis=1)[:, [width - k]]
-    # For few of many: the k-th largest of the maxima of disjoint groups is a bound that only a few entries
-    # beside the k largest reach, found at a fraction of the cost of ordering the whole row.
-    peaks = block[:, : stretch * _FOLDS].reshape(n, _FOLDS, stretch).max(axis=1)
-    hits = np.flatnonzero(block >= _kth_largest(peaks, k))
-    rows = hits // width
-    counts = np.bincount(rows, minlength=n)
-    few = np.full((n, counts.max()), -np.inf, np.float32)
-    few[rows, np.arange(len(hits)) - (np.cumsum(counts) - counts)[rows]] = block.ravel()[hits]
-    return np.partition(few, few.shape[1] - k, axis=1)[:, [few.shape[1] - k]]

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelexplorer_dash import core
-from channelexplorer_dash.core.arrays import chunks, label_array, matrix, shaped, top_mask
+from channelexplorer_dash.core.arrays import chunks, label_array, matrix, shaped
 from channelexplorer_dash.errors import DatasetError
-from tests.core.strategies import summaries
 
 
 @given(st.integers(0, 50), st.integers(0, 20), st.integers(1, 100))
@@ -21,33 +20,6 @@ def test_chunks_cover_every_row_once_and_keep_the_limit(n: int, row_bytes: int, 
     parts = list(chunks(n, row_bytes, limit))
     assert [i for part in parts for i in range(part.start, part.stop)] == list(range(n))
     assert all((p.stop - p.start) * row_bytes <= limit or p.stop - p.start == 1 for p in parts)
-
-
-@given(summaries(), st.data())
-def test_top_mask_is_a_stable_sort_of_each_row(S: np.ndarray, data: st.DataObject) -> None:
-    k = data.draw(st.integers(1, S.shape[1]))
-    expected = np.zeros(S.shape, bool)
-    np.put_along_axis(expected, np.argsort(-S, axis=1, kind="stable")[:, :k], True, axis=1)
-    np.testing.assert_array_equal(top_mask(S, k), expected)
-
-
-@given(st.integers(0, 999), st.integers(1, 6), st.integers(60, 900), st.sampled_from([2, 30, 10**6]))
-def test_top_mask_of_few_in_long_rows(seed: int, k: int, width: int, values: int) -> None:
-    rng = np.random.default_rng(seed)
-    block = rng.integers(0, values, (3, width)).astype(np.float32)
-    block[1] = block[1, 0]
-    block[2, rng.integers(width)] = -np.inf
-    expected = np.zeros(block.shape, bool)
-    np.put_along_axis(expected, np.argsort(-block, axis=1, kind="stable")[:, :k], True, axis=1)
-    np.testing.assert_array_equal(top_mask(block, k), expected)
-
-
-def test_top_mask_counts_ties_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "channelexplorer_dash.core.arrays.chunks", lambda n, row_bytes: chunks(n, row_bytes, 1)
-    )
-    mask = top_mask(np.ones((5, 7), np.float32), 3)
-    np.testing.assert_array_equal(mask, np.tile([True] * 3 + [False] * 4, (5, 1)))
 
 
 def test_matrix_does_not_copy() -> None:
