@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from channelexplorer_dash.core.interrupt import come_up_for_air
 from channelexplorer_dash.errors import DatasetError
 
 FloatArray = npt.NDArray[np.float32]
@@ -25,20 +26,28 @@ CHUNK_BYTES = 64 * 2**20
 
 
 def chunks(n: int, row_bytes: int, limit: int = CHUNK_BYTES) -> Iterator[slice]:
-    """Yield slices that cover 0 … n-1, each of about ``limit`` bytes at ``row_bytes`` a row."""
+    """Yield slices that cover 0 … n-1, each of about ``limit`` bytes at ``row_bytes`` a row.
+
+    Between two of them the work may be interrupted (:mod:`channelexplorer_dash.core.interrupt`).
+    """
     step = max(1, limit // max(1, row_bytes))
     for start in range(0, n, step):
+        come_up_for_air()
         yield slice(start, min(start + step, n))
 
 
 def each(work: Callable[[slice], T], parts: Sequence[slice], threads: int) -> Iterator[T]:
     """Yield ``work(part)`` of each part in their order, from several threads where ``work`` frees the GIL."""
     if threads == 1:
-        yield from map(work, parts)
+        for part in parts:
+            come_up_for_air()
+            yield work(part)
         return
     pool = ThreadPoolExecutor(threads)
     try:
-        yield from pool.map(work, parts)
+        for result in pool.map(work, parts):
+            come_up_for_air()
+            yield result
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from channelexplorer_dash.core.interrupt import interruptible
 from channelexplorer_dash.errors import ChannelExplorerError, VanishedError
 from channelexplorer_dash.extraction.plan import Derivation, Describe, Extraction, Plan, plan_from_json
 from channelexplorer_dash.store import JobBoard, Store
@@ -43,7 +44,7 @@ def run(root: str, key: str, token: str, quota: int) -> bool:
         Bytes that the store may hold, or 0 for no bound.
     """
 
-    def act(store: Store, plan: Plan, _still_wanted: Callable[[], None]) -> None:
+    def act(store: Store, plan: Plan, still_wanted: Callable[[], None]) -> None:
         if isinstance(plan, Describe):
             from channelexplorer_dash.extraction.shards import publish_description
 
@@ -51,7 +52,9 @@ def run(root: str, key: str, token: str, quota: int) -> bool:
         elif isinstance(plan, Derivation):
             from channelexplorer_dash.extraction.derivations import publish_derivation
 
-            publish_derivation(store, plan)
+            # What a library does in one piece (UMAP, t-SNE) goes on to its end.
+            with interruptible(still_wanted):
+                publish_derivation(store, plan)
 
     return _attempt(root, key, token, act, quota)
 
