@@ -11,7 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from channelexplorer_dash.errors import ChannelExplorerError, VanishedError
-from channelexplorer_dash.extraction.plan import Derivation, Describe, Extraction, Plan, plan_from_json
+from channelexplorer_dash.extraction.plan import (
+    Ablation,
+    Derivation,
+    Describe,
+    Extraction,
+    Plan,
+    plan_from_json,
+)
 from channelexplorer_dash.store import JobBoard, Store
 from channelexplorer_dash.store.tidying import SPARE_SECONDS, keep_to_quota
 
@@ -29,7 +36,7 @@ def _open(root: str) -> tuple[Store, JobBoard]:
 
 
 def run(root: str, key: str, token: str, quota: int) -> bool:
-    """Do a describing or a deriving plan; return whether its result is there.
+    """Do a plan that is one task; return whether its result is there.
 
     Parameters
     ----------
@@ -43,7 +50,7 @@ def run(root: str, key: str, token: str, quota: int) -> bool:
         Bytes that the store may hold, or 0 for no bound.
     """
 
-    def act(store: Store, plan: Plan, _still_wanted: Callable[[], None]) -> None:
+    def act(store: Store, plan: Plan, still_wanted: Callable[[], None]) -> None:
         if isinstance(plan, Describe):
             from channelexplorer_dash.extraction.shards import publish_description
 
@@ -52,6 +59,10 @@ def run(root: str, key: str, token: str, quota: int) -> bool:
             from channelexplorer_dash.extraction.derivations import publish_derivation
 
             publish_derivation(store, plan)
+        elif isinstance(plan, Ablation):
+            from channelexplorer_dash.extraction.ablation import publish_logits
+
+            publish_logits(store, plan, still_wanted)
 
     return _attempt(root, key, token, act, quota)
 
