@@ -15,6 +15,11 @@ TITLES = {
     "pairwise": "pairwise",
     "count": "count",
     "edge_weight": "edge weight",
+    "f": "F",
+    "eta_squared": "η²",
+    "mutual_information": "mutual information, bits",
+    "selectivity": "selectivity",
+    "auroc": "AUC of the best class",
 }
 MOST_BLOCKS = 60
 
@@ -38,7 +43,12 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> Figure:
     ticks, text = scale.ticks()
     # Categories rather than positions: Plotly then thins the labels by itself, and shows more on zooming in.
     names = [str(c) for c in heatmap.channels.tolist()]
-    statistic = np.where(np.isfinite(heatmap.statistic), heatmap.statistic, 0.0)
+    # F is infinite where classes without a spread differ: its bar is as long as the longest.
+    finite = np.isfinite(heatmap.statistic)
+    longest = heatmap.statistic.max(where=finite, initial=0.0)
+    statistic = np.where(
+        finite, heatmap.statistic, np.where(heatmap.statistic == np.inf, longest or 1.0, 0.0)
+    )
     bars = heatmap.sorting != "none"
     right = 0.84 if bars else 0.97
     traces: list[dict[str, Any]] = [
