@@ -35,7 +35,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     @app.callback(
         Output(ids.SCORECARD_ASKED, "data"),
         Output(ids.SCORECARD, "is_open"),
-        Output(ids.SCORECARD_TITLE, "children"),
+        Output(ids.SCORECARD, "title"),
         Input(ids.part("heatmap", "table", ALL), "n_clicks"),
         Input(ids.part("scorecard", "sort", ALL), "n_clicks"),
         Input(ids.part("scorecard", "turn", ALL), "n_clicks"),

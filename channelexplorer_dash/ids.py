@@ -97,7 +97,6 @@ UNDO = "ce-undo"
 # Scorecard
 SCORECARD = "ce-scorecard"
 SCORECARD_ASKED = "ce-scorecard-asked"
-SCORECARD_TITLE = "ce-scorecard-title"
 SCORECARD_TABLE = "ce-scorecard-table"
 SCORECARD_CLASS = "ce-scorecard-class"
 SCORECARD_BEST = "ce-scorecard-best"

@@ -85,7 +85,7 @@ def scorecard_panel(classes: Sequence[Choice], poll_milliseconds: int) -> Compon
             dcc.Download(id=ids.SCORECARD_DOWNLOAD),
         ],
         id=ids.SCORECARD,
-        title=html.Span("Scorecard", id=ids.SCORECARD_TITLE),
+        title="Scorecard",
         placement="end",
         is_open=False,
         backdrop=False,
