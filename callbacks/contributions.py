@@ -17,6 +17,7 @@ from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.contributions import Ablated, Groups
 from channelexplorer_dash.layouts.contributions import (
     CLASS,
+    CLOSE,
     KEPT,
     LINE,
     MARKED,
@@ -43,6 +44,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         clicked = clicked_part(ctx.triggered)
         if clicked is None:
             raise PreventUpdate
+        if clicked["part"] == CLOSE:
+            return None
         layer, _, channels = str(clicked["panel"]).rpartition(":")
         fill = str(clicked["part"]).rpartition("-")[2]
         return Ablated.from_json({"layer": layer, "channels": channels, "fill": fill}).to_json()

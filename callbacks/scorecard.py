@@ -15,6 +15,7 @@ from channelexplorer_dash.callbacks.panels import clicked_part
 from channelexplorer_dash.errors import ChannelExplorerError, SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.scorecard import (
+    ANY,
     BEST_CLASS,
     CHANNEL,
     Look,
@@ -118,7 +119,7 @@ def look(asked: Mapping[str, Any], label: Any, best: Any, least: Any) -> Look:
             column=str(asked["column"]),
             falling=bool(asked["falling"]),
             page=int(asked["page"]),
-            label=int(label) if label not in (None, "") else None,
+            label=int(label) if label not in (None, ANY) else None,
             best_only=bool(best),
             least=float(least) if least not in (None, "") else None,
         )

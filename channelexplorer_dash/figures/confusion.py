@@ -56,7 +56,8 @@ def _matrix(
         "y": rows,
         "x": columns,
         "z": np.rint(counts / images[:, None] * LEVELS).astype(np.uint8),
-        "customdata": counts,
+        # plotly.js reads no 64-bit integers.
+        "customdata": counts.astype(np.int32),
         "zmin": 0,
         "zmax": LEVELS,
         "colorscale": theme.SEQUENTIAL,

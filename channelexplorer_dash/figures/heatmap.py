@@ -17,9 +17,9 @@ TITLES = {
     "edge_weight": "edge weight",
     "f": "F",
     "eta_squared": "η²",
-    "mutual_information": "mutual information, bits",
+    "mutual_information": "MI, bits",
     "selectivity": "selectivity",
-    "auroc": "AUC of the best class",
+    "auroc": "best AUC",
 }
 MOST_BLOCKS = 60
 

@@ -13,6 +13,7 @@ from channelexplorer_dash.figures.confusion import confusion_figure, output_name
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.controls import Choice, select
 from channelexplorer_dash.layouts.help import help_button
+from channelexplorer_dash.layouts.icons import icon
 from channelexplorer_dash.layouts.overlays import overlaid
 from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.layouts.urls import Urls
@@ -21,6 +22,7 @@ from channelexplorer_dash.selection import ChannelMark, View, encode_indices
 
 LINE = "all"
 """Each card has one status line; its ids have the same keys as those of a panel."""
+CLOSE = "close"
 MARKED, KEPT, REST = "marked", "kept", "rest"
 CLASS = "class:"
 CLASSES_SHOWN = 12
@@ -28,7 +30,7 @@ CHANNELS_SHOWN, IMAGES_SHOWN = 3, 3
 CHANGES_SHOWN = 4
 
 
-def ablate_buttons(origin: str, layer: str, channels: Sequence[int], what: str) -> Component:
+def ablate_buttons(origin: str, layer: str, channels: Sequence[int], says: str) -> Component:
     """Return the buttons that ablate channels, to zero or to their mean.
 
     ``origin`` tells the cards apart that offer it: their buttons may mean the same channels.
@@ -40,19 +42,25 @@ def ablate_buttons(origin: str, layer: str, channels: Sequence[int], what: str) 
             id=ids.part("ablate", f"{origin}-{fill}", key),
             className="ce-button ce-small-button",
             type="button",
-            **aria(label=f"Ablate {what} of {layer} {text}"),
+            **aria(label=f"{says} of {layer} {text}"),
         )
         for fill, text in (("zero", "to zero"), ("mean", "to mean"))
     ]
-    return html.Div([html.Span(f"Ablate {what}", className="ce-label"), *buttons], className="ce-ablate")
+    return html.Div([html.Span(says, className="ce-label"), *buttons], className="ce-ablate")
 
 
-def contribution_cards(choices: Sequence[Choice]) -> list[Component]:
-    """Return the two cards, empty; ``choices`` are the classes that can be told apart."""
+def ablation_parts() -> list[Component]:
+    """Return the place of the ablation's card, empty, and its status line."""
+    return [
+        html.Div(status_line("ablation", LINE, "Ablating channels"), className="ce-card-status"),
+        html.Div(id=ids.ABLATION_CARD),
+    ]
+
+
+def contrast_parts(choices: Sequence[Choice]) -> list[Component]:
+    """Return the card of two groups, without an answer; ``choices`` are the classes they may be."""
     classes = [(f"{CLASS}{label}", name) for label, name in choices]
     return [
-        html.Div(id=ids.ABLATION_CARD),
-        html.Div(status_line("ablation", LINE, "Ablating channels"), className="ce-card-status"),
         html.Details(
             [
                 html.Summary(html.H2("What tells these apart?")),
@@ -117,6 +125,14 @@ def ablation_card(detail: AblationDetail) -> Component:
                     html.H2(f"Without {what}"),
                     html.Span(detail.layer.name, className="ce-tag"),
                     help_button("ablation"),
+                    html.Button(
+                        icon("close"),
+                        id=ids.part("ablate", CLOSE, LINE),
+                        className="ce-action",
+                        type="button",
+                        title="Close this card",
+                        **aria(label="Close the card of the ablation"),
+                    ),
                 ],
                 className="ce-section-head",
             ),
@@ -124,7 +140,7 @@ def ablation_card(detail: AblationDetail) -> Component:
             html.P(
                 [
                     html.Span(f"{right} ", className="ce-label"),
-                    html.Span(f"{before:.1%} → {after:.1%}", className="ce-pair-figure"),
+                    html.Span(f"{100 * before:.1f} → {100 * after:.1f} %", className="ce-pair-figure"),
                 ],
             ),
             html.P(
@@ -134,11 +150,13 @@ def ablation_card(detail: AblationDetail) -> Component:
             ),
             _by_class(detail),
             html.P(["Answers by class", *_changes(detail)], className="ce-label"),
-            dcc.Graph(
-                id=ids.part("ablation", "graph", detail.layer.name),
-                figure=confusion_figure(detail),
-                config={"displayModeBar": False, "responsive": True},
-                responsive=True,
+            html.Div(
+                dcc.Graph(
+                    id=ids.part("ablation", "graph", detail.layer.name),
+                    figure=confusion_figure(detail),
+                    config={"displayModeBar": False, "responsive": True},
+                    responsive=True,
+                ),
                 className="ce-confusion",
             ),
         ],
@@ -174,7 +192,7 @@ def contrast_card(
             [_channel_chip(layer, *pair) for pair in zip(channels, detail.channel_auc.tolist(), strict=True)],
             className="ce-chips",
         ),
-        ablate_buttons("contrast", layer, channels, "these channels"),
+        ablate_buttons("contrast", layer, channels, "Ablate these"),
         *[
             _shown(view, ChannelMark(layer, channel), detail, rows, urls)
             for channel in channels[:CHANNELS_SHOWN]
@@ -227,7 +245,7 @@ def _by_class(detail: AblationDetail) -> Component:
         html.Tr(
             [
                 html.Th(detail.class_names[effect.classes[k]], scope="row"),
-                html.Td(f"{effect.before[k]:.0%} → {effect.after[k]:.0%}"),
+                html.Td(f"{100 * effect.before[k]:.0f} → {100 * effect.after[k]:.0f} %"),
                 html.Td(
                     _points(effect.after[k] - effect.before[k]),
                     title=f"95 % interval {_points(effect.class_low[k])} to {_points(effect.class_high[k])}, "

@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.attributes import aria
-from channelexplorer_dash.layouts.contributions import ablate_buttons, contribution_cards
+from channelexplorer_dash.layouts.contributions import ablate_buttons, ablation_parts, contrast_parts
 from channelexplorer_dash.layouts.controls import Choice
 from channelexplorer_dash.layouts.icons import icon
 from channelexplorer_dash.layouts.overlays import overlaid
@@ -27,8 +27,9 @@ def inspector(poll_milliseconds: int, classes: Sequence[Choice]) -> Component:
     return html.Aside(
         [
             html.Div(id=ids.PAIR_CARD),
+            *ablation_parts(),
             html.Div(id=ids.CHANNEL_CARD),
-            *contribution_cards(classes),
+            *contrast_parts(classes),
             html.Div(nothing_marked(), id=ids.GALLERY),
             dcc.Interval(id=ids.PAIR_TICK, interval=poll_milliseconds, max_intervals=0),
             dcc.Interval(id=ids.CHANNEL_TICK, interval=poll_milliseconds, max_intervals=0),
@@ -130,7 +131,7 @@ def channel_card(
                 [overlaid(view, mark, row, urls, "top") for row in rows],
                 className="ce-thumbs ce-top-images",
             ),
-            ablate_buttons("channel", detail.layer.name, [detail.channel], "this channel"),
+            ablate_buttons("channel", detail.layer.name, [detail.channel], "Ablate"),
         ],
         className="ce-card",
         **aria(label=f"Channel {detail.channel} of {detail.layer.name}"),
@@ -160,7 +161,7 @@ def pair_card(view: View, detail: PairDetail, rows: Sequence[ImageRow], urls: Ur
             ),
             _channels(layer, "shared", "Shared channels", detail.shared.tolist()),
             *(
-                [ablate_buttons("pair", layer, detail.shared.tolist(), "the shared channels")]
+                [ablate_buttons("pair", layer, detail.shared.tolist(), "Ablate shared")]
                 if len(detail.shared)
                 else []
             ),

@@ -20,7 +20,7 @@ from channelexplorer_dash.results import DoubleArray, IntArray, ScorecardTable
 ROWS = 25
 CHANNEL, BEST_CLASS = "channel", "best_class"
 CLASS_AUROC, CLASS_FREQUENCY = "class_auroc", "class_frequency"
-ANY = ""
+ANY = "any"
 TITLES: Mapping[str, tuple[str, str]] = {
     CHANNEL: ("channel", "number of the channel"),
     "f": ("F", "one-way analysis of variance over the classes"),
@@ -163,6 +163,7 @@ def _heading(name: str, look: Look) -> Component:
             title=f"{says}: click to sort",
         ),
         scope="col",
+        className="ce-name" if name == BEST_CLASS else "",
         **aria(**direction),
     )
 

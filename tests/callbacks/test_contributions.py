@@ -18,11 +18,13 @@ from channelexplorer_dash.callbacks.contributions import group_of
 from channelexplorer_dash.callbacks.scorecard import asked_next, look
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.layouts.contributions import CLOSE, LINE
+from channelexplorer_dash.layouts.scorecard import ANY
 from channelexplorer_dash.selection import View, encode_indices
 from tests.callbacks.conftest import LAYER, Call, prop
 
 ASKED = {"layer": LAYER, "column": "f", "falling": True, "page": 0}
-NO_FILTER = ("", False, None)
+NO_FILTER = (ANY, False, None)
 
 
 def settled(ask: Callable[[], tuple[Any, Any]]) -> Any:
@@ -42,6 +44,8 @@ def test_a_click_on_ablate_says_what_is_ablated(call: Call, functions: Callbacks
     trigger = {prop(button, "n_clicks"): 1}
     asked = call(functions["ask_ablation"], [1], triggered=trigger)
     assert asked == {"layer": LAYER, "channels": encode_indices([3, 5, 6]), "fill": "mean"}
+    close = {prop(ids.part("ablate", CLOSE, LINE), "n_clicks"): 1}
+    assert call(functions["ask_ablation"], [1], triggered=close) is None
     with pytest.raises(PreventUpdate):
         call(functions["ask_ablation"], [None], triggered={prop(button, "n_clicks"): None})
 
