@@ -47,7 +47,7 @@ class Ablation:
     device: str
     max_image_pixels: int
     kind: ClassVar[str] = "ablation"
-    priority: ClassVar[int] = 25
+    priority: ClassVar[int] = 15
 
     @cached_property
     def key(self) -> str:
