@@ -29,6 +29,7 @@ from channelexplorer_dash.settings import load_settings
 ROOT = Path(__file__).resolve().parents[2]
 SHARE = 0.05
 DRAWS = 3
+NAMED = 6
 SIDE, GAP = 84, 4
 CHANNELS_DRAWN, IMAGES_DRAWN = 3, 4
 
@@ -158,7 +159,9 @@ def main(names: list[str]) -> int:
 def report(name: str, case: Case, found: Finding, explorer: Explorer) -> None:
     """Print a finding and write its picture."""
     kept = "its own answers" if found.own_answers else "right answers"
-    print(f"{name}, {case.layer}: without the channels {found.channels}, chosen for {case.label},")
+    named = ", ".join(map(str, found.channels[:NAMED]))
+    more = "" if len(found.channels) <= NAMED else f" and {len(found.channels) - NAMED} more"
+    print(f"{name}, {case.layer}: without the channels {named}{more}, chosen for {case.label},")
     print(f"  {case.label} loses {100 * found.lost:.1f} % of {kept}, its logit {found.logit_change:+.2f};")
     print(f"  the other classes lose {100 * found.lost_elsewhere:.1f} %;")
     print(f"  as many random channels cost {case.label} {100 * found.random:.1f} %.")
