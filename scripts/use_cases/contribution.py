@@ -171,7 +171,7 @@ def report(name: str, case: Case, found: Finding, explorer: Explorer) -> None:
         f"held-out AUC {detail.auc:.3f} ± {detail.standard_error:.3f}"
     )
     target = ROOT / "docs" / "images" / f"contribution-{name}.png"
-    picture(explorer, case, detail).save(target, optimize=True)
+    picture(explorer, case, detail).quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
     print(f"  {target.relative_to(ROOT)}", flush=True)
 
 
