@@ -131,6 +131,8 @@ class Heatmap:
     and ``sample`` (images in display order: marked ones first, ``marked`` of them). ``statistic``
     (aligned with ``channels``) is what the rows are sorted by. ``of_channels`` and ``of_images`` say
     what they were taken from. ``shared`` are channels to mark (those shared by the marked pair).
+    ``scores`` (columns of the scorecard by name) and ``best_class`` (labels) are aligned with ``channels``;
+    empty until the channels have been scored.
     """
 
     sample: Sample
@@ -143,6 +145,8 @@ class Heatmap:
     of_images: int
     layer: Layer
     shared: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    scores: Mapping[str, DoubleArray] = field(default_factory=dict)
+    best_class: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,9 @@ def test_commands_of_the_pages_exist(page: Path) -> None:
         for name in re.findall(r"-m benchmarks ([a-z_]+)", command):
             assert (ROOT / "benchmarks" / f"{name}.py").exists(), f"{shown(page)}: no benchmark {name}"
         for name in re.findall(r"-m scripts\.([\w.]+)", command):
-            assert (ROOT / "scripts" / f"{name.replace('.', '/')}.py").exists(), f"{shown(page)}: no script {name}"
+            assert (ROOT / "scripts" / f"{name.replace('.', '/')}.py").exists(), (
+                f"{shown(page)}: no script {name}"
+            )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)

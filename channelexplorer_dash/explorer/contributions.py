@@ -32,14 +32,6 @@ if TYPE_CHECKING:
     from channelexplorer_dash.explorer.layerwork import LayerWork
 
 Fill = Literal["zero", "mean"]
-SCORES = (
-    schema.F,
-    schema.ETA_SQUARED,
-    schema.MUTUAL_INFORMATION,
-    schema.SELECTIVITY,
-    schema.AUROC,
-)
-"""Columns of the scorecard that channels can be sorted by, besides the heatmap's own statistics."""
 WEIGHT_NORM = "edge_weight"
 
 
@@ -102,7 +94,7 @@ def scorecard(work: LayerWork, prepared: Prepared) -> Answer[ScorecardTable]:
     assert isinstance(scores, Ready) and isinstance(statistics, Ready) and isinstance(norms, Ready)
     table = work.store.scan(scores.value).collect()
     sums = work.store.scan(statistics.value).collect()
-    columns = {name: table[name].to_numpy() for name in SCORES}
+    columns = {name: table[name].to_numpy() for name in schema.SCORES}
     columns |= {name: sums[name].to_numpy() for name in (schema.VARIANCE, schema.PAIRWISE, schema.COUNT)}
     kernels = np.asarray(work.store.array(Kind.ARRAY, norms.value))
     if len(kernels):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from channelexplorer_dash.core.arrays import BitArray, DoubleArray
 from channelexplorer_dash.core.normalise import Scaling
@@ -133,6 +134,13 @@ class LayerWork:
         column = self.store.scan(asked.value).select(sorting).collect().to_series()
         return Ready(column.to_numpy(), asked.key)
 
+    def scores(self, view: View, layer: Layer, source: str) -> tuple[pl.DataFrame, str] | None:
+        """Return the scorecard of a layer and its key, if it is there already."""
+        asked = self.derive("scorecard", view, layer, source, patience=0, top_fraction=view.top_fraction)
+        if isinstance(asked, Pending):
+            return None
+        return self.store.scan(asked.value).select(schema.BEST_CLASS, *schema.SCORES).collect(), asked.key
+
     def classes(self, view: View, layer: Layer, source: str) -> Answer[tuple[FloatArray, bool]]:
         """Return the similarity of classes, and whether it is the exact mean over all pairs of images.
 
@@ -226,6 +234,7 @@ class LayerWork:
             "overlap": ("class_overlap", top),
             "pairs": ("image_jaccard", self.drawn_pairs(view)),
             "pca": ("projection", self.projected("pca")),
+            "scores": ("scorecard", top),
             "classes": ("class_jaccard", top),
             "placed": ("projection", self.projected(projection)),
         }
@@ -233,7 +242,7 @@ class LayerWork:
         waiting: list[Job] = []
         for part, (name, parameters) in wanted.items():
             # One wait a request: all are under way by the time that the first of them has been waited for.
-            patience = 0.0 if waiting or part in {"classes", "placed"} else None
+            patience = 0.0 if waiting or part in {"classes", "placed", "scores"} else None
             answer = self.derive(name, view, layer, summary.value, patience=patience, **parameters)
             keys[part] = answer.key if isinstance(answer, Ready) else None
             if isinstance(answer, Pending):
@@ -242,7 +251,7 @@ class LayerWork:
         versions = {
             "scatterplot": keys["placed"] or keys["pca"],
             "jaccard": keys["pairs"] and (keys["classes"] or keys["overlap"]),
-            "heatmap": keys["statistics"] if scaled else None,
+            "heatmap": (keys["scores"] or keys["statistics"]) if scaled and keys["statistics"] else None,
         }
         return PanelStatus(versions, waiting[0] if waiting else None)
 

@@ -149,7 +149,8 @@ def ablation_card(detail: AblationDetail) -> Component:
                 className="ce-more",
             ),
             _by_class(detail),
-            html.P(["Answers by class", *_changes(detail)], className="ce-label"),
+            html.P("Answers by class", className="ce-label"),
+            *_changes(detail),
             html.Div(
                 dcc.Graph(
                     id=ids.part("ablation", "graph", detail.layer.name),
@@ -276,7 +277,7 @@ def _changes(detail: AblationDetail) -> list[Component]:
             label = detail.class_names[detail.effect.classes[row]]
             answer = output_name(detail, int(detail.effect.outputs[column]))
             texts.append(f"{label} → {answer} +{gained[row, column]}")
-    return [html.Span("; ".join(texts), className="ce-count")] if texts else []
+    return [html.P("; ".join(texts), className="ce-more")] if texts else []
 
 
 def _points(share: float) -> str:

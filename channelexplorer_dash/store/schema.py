@@ -65,3 +65,6 @@ SCORECARD = pl.Schema(
     }
 )
 """One row per channel, in order; lists have one number per class that occurs, ascending by label."""
+
+SCORES = (F, ETA_SQUARED, MUTUAL_INFORMATION, SELECTIVITY, AUROC)
+"""Columns of the scorecard that are one figure of the channel, by which channels can be sorted."""
