@@ -134,7 +134,7 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> Figure:
             ),
             xaxis3=theme.bare_axis(domain=[right, right + 0.03], range=[0, 1], fixedrange=True),
             xaxis4=theme.bare_axis(
-                domain=[right + 0.03, min(edge + 0.02, 1.0) if heatmap.scores else 1.0],
+                domain=[right + 0.03, edge + 0.02 if heatmap.scores else 1.0],
                 range=[-0.5, len(SCORES) + 0.5],
                 fixedrange=True,
                 anchor="y",

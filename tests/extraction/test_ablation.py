@@ -13,7 +13,9 @@ import torch
 from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.errors import ModelError
+from channelexplorer_dash.explorer.desk import Desk
 from channelexplorer_dash.extraction.ablation import held, publish_logits, with_channels
+from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.layers import describe
 from channelexplorer_dash.extraction.plan import Ablation, Describe, plan_from_json
 from channelexplorer_dash.extraction.shards import publish_description
@@ -99,6 +101,7 @@ class Digits:
 
     def __init__(self, folder: Path) -> None:
         settings = load_settings([demo_settings_file()], environment=False)
+        self.settings = settings
         self.store, self.model = Store(folder), settings.models[0]
         self.dataset = settings.datasets[0]
         self.opened = open_dataset(self.dataset, 10**6)
@@ -168,6 +171,12 @@ def test_cancelled_work_goes_on_where_it_was(digits: Digits) -> None:
     with pytest.raises(CancelledError):
         digits.logits(plan, still_wanted)
     assert digits.store.shards(plan.key).there() == {(0, 16)}
+    job = Desk(digits.store, Engine(digits.settings, digits.store), 0).job(plan)
+    assert (job.done, job.total, job.label) == (
+        16,
+        40,
+        "Running digits-resnet without 2 channels of layer3.0",
+    )
     calls = []
     found = digits.logits(plan, lambda: calls.append(1))
     # Twenty-four images are left, in batches of eight that end with the parts of sixteen.
