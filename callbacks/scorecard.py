@@ -101,7 +101,9 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
 
 def asked_next(asked: Any, part: str, panel: str) -> dict[str, Any]:
     """Return what the table is asked after a click: another layer, another sorting, another page."""
-    state = dict(asked) if isinstance(asked, Mapping) else {"column": "f", "falling": True, "page": 0}
+    state: dict[str, Any] = (
+        dict(asked) if isinstance(asked, Mapping) else {"column": "f", "falling": True, "page": 0}
+    )
     if part == "table":
         return {**state, "layer": panel, "page": 0}
     if part == "sort":
@@ -119,9 +121,9 @@ def look(asked: Mapping[str, Any], label: Any, best: Any, least: Any) -> Look:
             column=str(asked["column"]),
             falling=bool(asked["falling"]),
             page=int(asked["page"]),
-            label=int(label) if label not in (None, ANY) else None,
+            label=None if label in (None, ANY) else int(label),
             best_only=bool(best),
-            least=float(least) if least not in (None, "") else None,
+            least=None if least in (None, "") else float(least),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SelectionError("The scorecard's filter cannot be read. Choose it again.") from error

@@ -112,4 +112,5 @@ def selectivity(moments: ClassMoments) -> DoubleArray:
     rest = (means.sum(axis=0) - largest) / (len(means) - 1)
     whole = largest + rest
     found = np.divide(largest - rest, whole, out=np.zeros_like(whole), where=whole > 0)
-    return np.clip(found, 0.0, 1.0)
+    clipped: DoubleArray = np.clip(found, 0.0, 1.0)
+    return clipped

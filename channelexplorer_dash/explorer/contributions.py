@@ -223,7 +223,9 @@ def _targets(labels: IntArray, class_names: Sequence[str], output_names: Sequenc
 
 
 def _effect(record: Mapping[str, Any]) -> Effect:
-    arrays = {name: np.array(value) if isinstance(value, list) else value for name, value in record.items()}
+    arrays: dict[str, Any] = {
+        name: np.array(value) if isinstance(value, list) else value for name, value in record.items()
+    }
     return Effect(**arrays)
 
 

@@ -52,7 +52,7 @@ class Look:
 
 def scorecard_panel(classes: Sequence[Choice], poll_milliseconds: int) -> Component:
     """Return the side panel that holds the table, closed and empty."""
-    return dbc.Offcanvas(
+    panel: Component = dbc.Offcanvas(
         [
             html.Div(
                 [
@@ -92,6 +92,7 @@ def scorecard_panel(classes: Sequence[Choice], poll_milliseconds: int) -> Compon
         scrollable=True,
         className="ce-scorecard",
     )
+    return panel
 
 
 def scorecard_table(table: ScorecardTable, look: Look, marked: int | None) -> list[Component]:

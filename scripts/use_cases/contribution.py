@@ -21,7 +21,7 @@ from PIL import Image
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.contributions import Ablated, Groups
-from channelexplorer_dash.results import Answer, ContrastDetail, Ready
+from channelexplorer_dash.results import Answer, ContrastDetail, FloatArray, IntArray, Ready
 from channelexplorer_dash.selection import ChannelMark, View
 from channelexplorer_dash.server.media import heat_png
 from channelexplorer_dash.settings import load_settings
@@ -80,7 +80,7 @@ def find(explorer: Explorer, case: Case) -> Finding:
     count = int(np.ceil(SHARE * table.layer.channels))
     best = np.argsort(-scores, kind="stable")[:count]
 
-    def lost(channels: np.ndarray) -> tuple[float, float, float, bool]:
+    def lost(channels: IntArray) -> tuple[float, float, float, bool]:
         asked = Ablated(case.layer, tuple(channels.tolist()))
         detail = settled(lambda: explorer.ablation(view, asked))
         effect = detail.effect
@@ -128,16 +128,16 @@ def picture(explorer: Explorer, case: Case, detail: ContrastDetail) -> Image.Ima
         for column, (image, values) in enumerate(zip(images, maps, strict=True)):
             tile = dataset.image(image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
             if values is not None:
-                heat = Image.open(io.BytesIO(heat_png(values / (largest or 1.0))))
-                heat = heat.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+                opened = Image.open(io.BytesIO(heat_png(values / np.float32(largest or 1.0))))
+                heat = opened.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
                 tile.paste(heat, (0, 0), heat)
             drawn.paste(tile, (column * step + (3 * GAP if column >= len(first) else 0), row * step))
     return drawn
 
 
-def _map(explorer: Explorer, case: Case, channel: int, image: int) -> np.ndarray:
+def _map(explorer: Explorer, case: Case, channel: int, image: int) -> FloatArray:
     mark = ChannelMark(case.layer, channel)
-    return np.maximum(settled(lambda: explorer.overlay(case.view, mark, image)), 0.0)
+    return np.maximum(settled(lambda: explorer.overlay(case.view, mark, image)), np.float32(0))
 
 
 def main(names: list[str]) -> int:
