@@ -81,7 +81,8 @@
       // The rows are categories that are named by their channels.
       const channel = Number(point.y);
       if (trace === "matrix") return { channel: channel, at: meta.image_ids[point.x] };
-      return trace === "statistic" || trace === "symbols" ? { channel: channel } : {};
+      const beside = ["statistic", "symbols", "scores", "best-class"];
+      return beside.includes(trace) ? { channel: channel } : {};
     },
     channel: function (gd, point, meta, trace) {
       if (trace === "images") return { images: [customOf(gd, point)] };

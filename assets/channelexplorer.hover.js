@@ -31,9 +31,19 @@
       const shown = names.slice(0, 6).join(", ") + (names.length > 6 ? ", …" : "");
       parts.push(element("div", "ce-tip-text", shown));
     }
-    const value = valueOf(gd, point);
+    const value = valueOf(gd, point) || scoreOf(gd, point);
     if (value) parts.push(element("div", "ce-tip-text", value));
     return parts;
+  }
+
+  /** Return what a cell of the scorecard's columns says, or "" where the point is none. */
+  function scoreOf(gd, point) {
+    const meta = page.metaOf(gd);
+    const trace = page.traceName(gd, point);
+    if (trace === "best-class") return "Best for " + page.className.get(meta.best[meta.channels.indexOf(Number(point.y))]);
+    if (trace !== "scores") return "";
+    const [title, largest] = meta.scores[point.x - 1];
+    return title + " " + ((point.z / 255) * largest).toFixed(2);
   }
 
   /** Return the number that a cell shows, or "" where the point is no cell. */

@@ -8,6 +8,7 @@ from typing import Any
 from dash import Dash
 
 from channelexplorer_dash.callbacks import (
+    contributions,
     dataset_view,
     export,
     heatmap,
@@ -19,6 +20,7 @@ from channelexplorer_dash.callbacks import (
     navigation,
     panels,
     scatterplot,
+    scorecard,
 )
 from channelexplorer_dash.explorer import Explorer
 
@@ -34,6 +36,8 @@ MODULES = (
     jaccard,
     heatmap,
     inspector,
+    contributions,
+    scorecard,
     jobs,
     export,
 )

@@ -9,11 +9,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from channelexplorer_dash.core.contribution import Effect
 from channelexplorer_dash.models.description import Layer
 
 T = TypeVar("T")
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+DoubleArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,8 @@ class Heatmap:
     and ``sample`` (images in display order: marked ones first, ``marked`` of them). ``statistic``
     (aligned with ``channels``) is what the rows are sorted by. ``of_channels`` and ``of_images`` say
     what they were taken from. ``shared`` are channels to mark (those shared by the marked pair).
+    ``scores`` (columns of the scorecard by name) and ``best_class`` (labels) are aligned with ``channels``;
+    empty until the channels have been scored.
     """
 
     sample: Sample
@@ -140,6 +145,8 @@ class Heatmap:
     of_images: int
     layer: Layer
     shared: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    scores: Mapping[str, DoubleArray] = field(default_factory=dict)
+    best_class: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -214,3 +221,62 @@ class PanelStatus:
 
     versions: Mapping[str, str | None]
     job: Job | None
+
+
+@dataclass(frozen=True)
+class ScorecardTable:
+    """Figures of every channel of a layer, a row a channel.
+
+    ``columns`` are float64 (C,) by name: those of ``store.schema.SCORECARD``, the heatmap's statistics, and
+    ``edge_weight`` where the layer has kernels. ``best_class`` int64 (C,) are labels. ``class_auroc`` and
+    ``class_frequency`` float32 (C, K) are aligned with ``classes`` (K labels that occur, ascending).
+    """
+
+    layer: Layer
+    classes: IntArray
+    class_names: tuple[str, ...]
+    columns: Mapping[str, DoubleArray]
+    best_class: IntArray
+    class_auroc: FloatArray
+    class_frequency: FloatArray
+
+
+@dataclass(frozen=True)
+class ContrastDetail:
+    """What tells two groups of images apart in a layer.
+
+    ``channels`` and ``channel_auc`` (the AUROC of each alone, for the first group) are in the order in which
+    they were chosen. ``auc`` is held out. ``sizes`` float64 (m + 1,) are held-out AUROCs of sets of 0 … m
+    channels. ``image_ids``, ``first`` (whether of the first group) and ``scores`` are by falling score. The
+    discriminant was fitted to ``fitted`` of the images.
+    """
+
+    layer: Layer
+    channels: IntArray
+    channel_auc: DoubleArray
+    auc: float
+    standard_error: float
+    sizes: DoubleArray
+    fitted: int
+    image_ids: IntArray
+    first: BoolArray
+    scores: DoubleArray
+
+
+@dataclass(frozen=True)
+class AblationDetail:
+    """What a model answers on ``images`` of ``of_images`` images with channels of a layer held still.
+
+    With ``own_answers`` the model's outputs are other classes than the dataset's, and what it answered before
+    counts as right.
+    """
+
+    layer: Layer
+    channels: IntArray
+    fill: str
+    images: int
+    of_images: int
+    own_answers: bool
+    effect: Effect
+    class_names: tuple[str, ...]
+    output_names: tuple[str, ...]

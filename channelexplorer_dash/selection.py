@@ -23,7 +23,18 @@ Granularity = Literal["stage", "block", "leaf"]
 Projection = Literal["pca", "umap", "tsne", "mds"]
 JaccardMode = Literal["auto", "images", "classes"]
 JaccardOrder = Literal["class", "hierarchy"]
-Sorting = Literal["variance", "pairwise", "count", "edge_weight", "none"]
+Sorting = Literal[
+    "variance",
+    "pairwise",
+    "count",
+    "edge_weight",
+    "none",
+    "f",
+    "eta_squared",
+    "mutual_information",
+    "selectivity",
+    "auroc",
+]
 
 MAX_QUERY_CHARACTERS = 8_000
 MAX_PANELS = 4

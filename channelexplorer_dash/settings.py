@@ -110,6 +110,19 @@ class Settings(BaseSettings):
     )
     heatmap_images: int = Field(default=300, ge=2, le=5000, description="images of the heatmap")
     heatmap_channels: int = Field(default=256, ge=1, le=4096, description="channels of the heatmap")
+    ablation_images: int = Field(
+        default=500,
+        ge=1,
+        description="images that an ablation is measured on, a stratified sample of more",
+    )
+    contrast_images: int = Field(
+        default=2000,
+        ge=10,
+        description="images that `What tells these apart?` looks at, a stratified sample of more",
+    )
+    contrast_channels: int = Field(
+        default=12, ge=1, le=100, description="most channels of a set that tells two groups apart"
+    )
     gallery_images: int = Field(default=60, ge=1, le=1000, description="images shown in the inspector")
     webgl_points: int = Field(default=3000, ge=0, description="points from which the scatterplot uses WebGL")
     max_image_pixels: int = Field(

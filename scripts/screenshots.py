@@ -1,8 +1,8 @@
 """Take the pictures of docs/images from the real page: ``python -m scripts.screenshots [NAME …]``.
 
 Serves the digits demo, the photographs and Fashion-MNIST, waits until everything that is shown has been
-computed, and does what a person does: draws a lasso, clicks a channel. Each picture is taken in light and in
-dark. Names are ``photos``, ``digits`` and ``scale``; all by default.
+computed, and does what a person does: draws a lasso, clicks a channel, ablates it. Each picture is taken in
+light and in dark. Names are ``photos``, ``digits``, ``scale`` and ``contribution``; all by default.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page
 
 from benchmarks.chromium import chromium
 from benchmarks.serving import serving
+from channelexplorer_dash import ids
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -31,7 +32,7 @@ LIMIT_MILLISECONDS = 240_000.0
 
 # Everything that is open has been computed and drawn.
 WAITING = ".ce-view.is-waiting, .ce-status.is-busy, .ce-bar.is-unknown"
-SETTLED = f"""() => document.querySelectorAll('.ce-panel').length > 1
+SETTLED = f"""() => document.querySelectorAll('.ce-panel').length > 0
     && document.querySelector('.ce-layer') && !document.querySelector('{WAITING}')"""
 
 # Thumbnails that are in sight, and every overlay, which the engine draws one by one.
@@ -72,6 +73,7 @@ def main() -> int:
         print("Run `make photos` and `make fashion` first.", file=sys.stderr)
         return 2
     takers = {"photos": take_photos, "digits": take_digits, "scale": take_scale}
+    takers["contribution"] = take_contribution
     IMAGES.mkdir(parents=True, exist_ok=True)
     sources = ("--demo", "--config", str(PHOTOS), "--config", str(FASHION))
     with serving(STORE, *sources) as (_, address), chromium() as browser:
@@ -126,6 +128,25 @@ def take_scale(browser: Browser, address: str, theme: str) -> None:
     page.wait_for_selector(".ce-gallery .ce-image")
     settle(page)
     save(page.screenshot(), f"scale-{theme}")
+    page.context.close()
+
+
+def take_contribution(browser: Browser, address: str, theme: str) -> None:
+    """Take one layer of the digits, with a channel ablated, and its scorecard."""
+    marked = {"layer": "layer3.0", "channel": "layer3.0:7", "sorting": "auroc"}
+    page = open_page(browser, address, theme, model="digits-resnet", dataset="digits", **marked)
+    page.get_by_label("Ablate of layer3.0 to zero").click()
+    page.wait_for_selector(".ce-confusion .heatmaplayer image")
+    page.mouse.move(1, 1)
+    settle(page)
+    save(page.screenshot(), f"ablation-{theme}")
+    page.get_by_label("Open the scorecard of layer3.0").click()
+    page.wait_for_selector(".ce-scores tbody tr")
+    page.select_option(f"#{ids.SCORECARD_CLASS}", label="3")
+    page.get_by_role("button", name="class AUC").click()
+    page.wait_for_selector("th[aria-sort=descending] >> text=class AUC")
+    page.wait_for_timeout(500)
+    save(page.locator(".ce-scorecard").screenshot(), f"scorecard-{theme}")
     page.context.close()
 
 

@@ -39,7 +39,7 @@ from channelexplorer_dash.selection import (
     Sorting,
     View,
 )
-from channelexplorer_dash.store import Kind, digest
+from channelexplorer_dash.store import Kind, digest, schema
 
 if TYPE_CHECKING:
     from channelexplorer_dash.explorer.layerwork import LayerWork
@@ -130,6 +130,8 @@ def heatmap(work: LayerWork, prepared: Prepared, sorting: Sorting, marks: Marks)
         detail = pair(work, prepared, marks.pair)
         if isinstance(detail, Ready):
             shared = detail.value.shared
+    scored = work.scores(view, layer, prepared.summary)
+    table, scores_key = scored or (None, None)
     result = Heatmap(
         sample=shown,
         channels=channels,
@@ -141,9 +143,11 @@ def heatmap(work: LayerWork, prepared: Prepared, sorting: Sorting, marks: Marks)
         of_images=len(sample.labels),
         layer=layer,
         shared=shared,
+        scores={} if table is None else {name: table[name].to_numpy()[channels] for name in schema.SCORES},
+        best_class=shared[:0] if table is None else table[schema.BEST_CLASS].to_numpy()[channels],
     )
-    made_of = [prepared.summary, scaling.key, view.to_json(), sorted_by.key, sorting, marks.to_json()]
-    return Ready(result, digest(made_of))
+    made_of = [prepared.summary, scaling.key, view.to_json(), sorted_by.key, scores_key, sorting]
+    return Ready(result, digest([*made_of, marks.to_json()]))
 
 
 def pair(work: LayerWork, prepared: Prepared, mark: PairMark) -> Answer[PairDetail]:

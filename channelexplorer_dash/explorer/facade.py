@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from channelexplorer_dash.datasets.base import Dataset
-from channelexplorer_dash.explorer import answers
+from channelexplorer_dash.explorer import answers, contributions
 from channelexplorer_dash.explorer.catalogue import Catalogue
+from channelexplorer_dash.explorer.contributions import Ablated, Groups
 from channelexplorer_dash.explorer.desk import Desk
 from channelexplorer_dash.explorer.images import (
     ColourValues,
@@ -27,9 +28,11 @@ from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.plan import Describe
 from channelexplorer_dash.models.description import ModelDescription
 from channelexplorer_dash.results import (
+    AblationDetail,
     Answer,
     ChannelDetail,
     ClassJaccard,
+    ContrastDetail,
     FloatArray,
     Heatmap,
     ImageJaccard,
@@ -43,6 +46,7 @@ from channelexplorer_dash.results import (
     Ready,
     Sample,
     Scatter,
+    ScorecardTable,
 )
 from channelexplorer_dash.selection import (
     ChannelMark,
@@ -185,6 +189,31 @@ class Explorer:
         """Return one channel's values over the sample, and its most activating images."""
         prepared = self._prepare(view, mark.layer)
         return prepared if isinstance(prepared, Pending) else answers.channel(self._work, prepared, mark)
+
+    def scorecard(self, view: View, layer: str) -> Answer[ScorecardTable]:
+        """Return figures of every channel of a layer."""
+        prepared = self._prepare(view, layer)
+        return prepared if isinstance(prepared, Pending) else contributions.scorecard(self._work, prepared)
+
+    def contrast(self, view: View, groups: Groups) -> Answer[ContrastDetail]:
+        """Return the smallest set of channels that tells two groups of images apart."""
+        prepared = self._prepare(view, groups.layer)
+        return (
+            prepared
+            if isinstance(prepared, Pending)
+            else contributions.contrast(self._work, prepared, groups)
+        )
+
+    def ablation(self, view: View, ablated: Ablated) -> Answer[AblationDetail]:
+        """Return what a model answers with channels of a layer held at zero or at their mean."""
+        described = self.describe(view.model)
+        if isinstance(described, Pending):
+            return described
+        prepared = self._prepare(view, ablated.layer)
+        if isinstance(prepared, Pending):
+            return prepared
+        names = self._output_names(view, self.dataset(view.dataset))
+        return contributions.ablation(self._work, prepared, described.value, ablated, names)
 
     def overlay(self, view: View, mark: ChannelMark, image_id: int) -> Answer[FloatArray]:
         """Return one channel's activation map of one image, float32 (H, W), recomputed for it alone."""

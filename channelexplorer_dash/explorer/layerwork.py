@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from channelexplorer_dash.core.arrays import BitArray, DoubleArray
 from channelexplorer_dash.core.normalise import Scaling
@@ -14,6 +15,7 @@ from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.desk import Desk
 from channelexplorer_dash.extraction.plan import (
     FITTED_TO_SOME,
+    Ablation,
     Derivation,
     DerivationName,
     Extraction,
@@ -38,6 +40,9 @@ from channelexplorer_dash.results import (
 from channelexplorer_dash.selection import Granularity, Projection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import Kind, Store, digest, schema
+
+# Images that an ablation publishes at once: its progress is read off these parts.
+_ABLATION_SHARD = 64
 
 
 class LayerWork:
@@ -122,11 +127,19 @@ class LayerWork:
 
     def statistic(self, view: View, layer: Layer, source: str, sorting: str) -> Answer[DoubleArray]:
         """Return one number per channel, float64 (C,): what the sorting sorts by."""
-        asked = self.derive("statistics", view, layer, source, top_fraction=view.top_fraction)
+        table: DerivationName = "scorecard" if sorting in schema.SCORECARD else "statistics"
+        asked = self.derive(table, view, layer, source, top_fraction=view.top_fraction)
         if isinstance(asked, Pending):
             return asked
         column = self.store.scan(asked.value).select(sorting).collect().to_series()
         return Ready(column.to_numpy(), asked.key)
+
+    def scores(self, view: View, layer: Layer, source: str) -> tuple[pl.DataFrame, str] | None:
+        """Return the scorecard of a layer and its key, if it is there already."""
+        asked = self.derive("scorecard", view, layer, source, patience=0, top_fraction=view.top_fraction)
+        if isinstance(asked, Pending):
+            return None
+        return self.store.scan(asked.value).select(schema.BEST_CLASS, *schema.SCORES).collect(), asked.key
 
     def classes(self, view: View, layer: Layer, source: str) -> Answer[tuple[FloatArray, bool]]:
         """Return the similarity of classes, and whether it is the exact mean over all pairs of images.
@@ -162,6 +175,49 @@ class LayerWork:
         }
         return Derivation("overlay", layer.name, description, "", parameters)
 
+    # Contributions
+
+    def ask(self, plan: Derivation) -> Answer[str]:
+        """Return the key of a result that is not of the view's own sample."""
+        return self._desk.ask(plan, plan.key, plan.result)
+
+    def keep_sample(self, view: View, image_ids: IntArray, labels: IntArray) -> str:
+        """Return the key under which the engine finds some images with a label each, groups for example."""
+        dataset = self._catalogue.dataset(view.dataset).digest
+        what = {"what": "images", "dataset": dataset, "ids": image_ids.tolist(), "labels": labels.tolist()}
+        key = digest(what)
+        self.store.publish_array(Kind.ARRAY, key, np.stack([image_ids, labels]))
+        return key
+
+    def logits(
+        self,
+        view: View,
+        sample: str,
+        images: int,
+        layer: Layer | None = None,
+        channels: Sequence[int] = (),
+        values: Sequence[float] = (),
+    ) -> Answer[str]:
+        """Return the key of the model's logits on a sample, with channels of a layer held at values."""
+        plan = Ablation(
+            model=self._catalogue.model(view.model),
+            identity=self._catalogue.identity(view.model),
+            dataset=self._catalogue.dataset_spec(view.dataset),
+            dataset_digest=self._catalogue.dataset(view.dataset).digest,
+            sample=sample,
+            images=images,
+            layer=layer.name if layer else "",
+            channels=tuple(channels),
+            values=tuple(values),
+            shard_size=min(self.settings.shard_size, _ABLATION_SHARD),
+            batch_size=self.settings.batch_size,
+            batch_memory_mb=self.settings.batch_memory_mb,
+            precision=self.settings.precision,
+            device=self.settings.device,
+            max_image_pixels=self.settings.max_image_pixels,
+        )
+        return self._desk.ask(plan, plan.key, Kind.ARRAY)
+
     # Panels and the profile
 
     def status(
@@ -178,6 +234,7 @@ class LayerWork:
             "overlap": ("class_overlap", top),
             "pairs": ("image_jaccard", self.drawn_pairs(view)),
             "pca": ("projection", self.projected("pca")),
+            "scores": ("scorecard", top),
             "classes": ("class_jaccard", top),
             "placed": ("projection", self.projected(projection)),
         }
@@ -185,7 +242,7 @@ class LayerWork:
         waiting: list[Job] = []
         for part, (name, parameters) in wanted.items():
             # One wait a request: all are under way by the time that the first of them has been waited for.
-            patience = 0.0 if waiting or part in {"classes", "placed"} else None
+            patience = 0.0 if waiting or part in {"classes", "placed", "scores"} else None
             answer = self.derive(name, view, layer, summary.value, patience=patience, **parameters)
             keys[part] = answer.key if isinstance(answer, Ready) else None
             if isinstance(answer, Pending):
@@ -194,7 +251,7 @@ class LayerWork:
         versions = {
             "scatterplot": keys["placed"] or keys["pca"],
             "jaccard": keys["pairs"] and (keys["classes"] or keys["overlap"]),
-            "heatmap": keys["statistics"] if scaled else None,
+            "heatmap": (keys["scores"] or keys["statistics"]) if scaled and keys["statistics"] else None,
         }
         return PanelStatus(versions, waiting[0] if waiting else None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ class _Part:
     left_out: list[tuple[int, str, str]]
 
 
-def batches(dataset: Dataset, transform: Transform, image_ids: range, size: int) -> Iterator[Batch]:
+def batches(dataset: Dataset, transform: Transform, image_ids: Sequence[int], size: int) -> Iterator[Batch]:
     """Decode and transform images, batch by batch.
 
     As many threads as the model may use decode the parts of the next two batches; memory holds no more
@@ -65,7 +65,7 @@ def batches(dataset: Dataset, transform: Transform, image_ids: range, size: int)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
     length = -(-size // threads)
 
-    def begin(ids: range) -> list[Future[_Part]]:
+    def begin(ids: Sequence[int]) -> list[Future[_Part]]:
         parts = [ids[first : first + length] for first in range(0, len(ids), length)]
         return [pool.submit(_decode, dataset, transform, part) for part in parts]
 
@@ -91,7 +91,7 @@ def _joined(futures: list[Future[_Part]]) -> Batch:
     )
 
 
-def _decode(dataset: Dataset, transform: Transform, image_ids: range) -> _Part:
+def _decode(dataset: Dataset, transform: Transform, image_ids: Sequence[int]) -> _Part:
     part = _Part([], [])
     for image_id in image_ids:
         try:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from channelexplorer_dash.errors import EngineError
+from channelexplorer_dash.extraction.ablation_plan import Ablation as Ablation
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, digest
 from channelexplorer_dash.store import about_key as about_key
@@ -29,12 +30,21 @@ DerivationName = Literal[
     "knn",
     "kernel_norms",
     "overlay",
+    "scorecard",
+    "contrast",
+    "ablation_effect",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
 """Projections that are fitted to a part of many images, and place the others by it."""
 
-_RESULTS: Mapping[str, Kind] = {"statistics": Kind.TABLE, "knn": Kind.RECORD}
+_RESULTS: Mapping[str, Kind] = {
+    "statistics": Kind.TABLE,
+    "knn": Kind.RECORD,
+    "scorecard": Kind.TABLE,
+    "contrast": Kind.RECORD,
+    "ablation_effect": Kind.RECORD,
+}
 
 _LABELS: Mapping[str, str] = {
     "scaling": "Normalising {layer}",
@@ -48,6 +58,9 @@ _LABELS: Mapping[str, str] = {
     "knn": "Measuring the separability of {layer}",
     "kernel_norms": "Reading the kernels of {layer}",
     "overlay": "Drawing a channel of {layer} over an image",
+    "scorecard": "Scoring the channels of {layer}",
+    "contrast": "Looking for the channels of {layer} that tell the groups apart",
+    "ablation_effect": "Comparing the answers with and without channels of {layer}",
 }
 
 
@@ -288,7 +301,7 @@ class Derivation:
         return {"kind": self.kind, **asdict(self), "parameters": dict(self.parameters)}
 
 
-Plan = Describe | Extraction | Derivation
+Plan = Describe | Extraction | Derivation | Ablation
 
 
 def plan_from_json(data: Mapping[str, Any]) -> Plan:
@@ -304,10 +317,10 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
         fields["model"] = ModelSpec.model_validate(fields["model"])
     if "dataset" in fields:
         fields["dataset"] = DatasetSpec.model_validate(fields["dataset"])
-    for name in ("layers", "summaries"):
+    for name in ("layers", "summaries", "channels", "values"):
         if name in fields:
             fields[name] = tuple(fields[name])
-    for plan in (Describe, Extraction, Derivation):
+    for plan in (Describe, Extraction, Derivation, Ablation):
         if data.get("kind") == plan.kind:
             return plan(**fields)
     raise EngineError(

@@ -12,7 +12,14 @@ from pathlib import Path
 
 from channelexplorer_dash.core.interrupt import interruptible
 from channelexplorer_dash.errors import ChannelExplorerError, VanishedError
-from channelexplorer_dash.extraction.plan import Derivation, Describe, Extraction, Plan, plan_from_json
+from channelexplorer_dash.extraction.plan import (
+    Ablation,
+    Derivation,
+    Describe,
+    Extraction,
+    Plan,
+    plan_from_json,
+)
 from channelexplorer_dash.store import JobBoard, Store
 from channelexplorer_dash.store.tidying import SPARE_SECONDS, keep_to_quota
 
@@ -30,7 +37,7 @@ def _open(root: str) -> tuple[Store, JobBoard]:
 
 
 def run(root: str, key: str, token: str, quota: int) -> bool:
-    """Do a describing or a deriving plan; return whether its result is there.
+    """Do a plan that is one task; return whether its result is there.
 
     Parameters
     ----------
@@ -55,6 +62,10 @@ def run(root: str, key: str, token: str, quota: int) -> bool:
             # What a library does in one piece (UMAP, t-SNE) goes on to its end.
             with interruptible(still_wanted):
                 publish_derivation(store, plan)
+        elif isinstance(plan, Ablation):
+            from channelexplorer_dash.extraction.ablation import publish_logits
+
+            publish_logits(store, plan, still_wanted)
 
     return _attempt(root, key, token, act, quota)
 

@@ -61,8 +61,10 @@ hierarchy
 heatmap
     Trace ``matrix``: channel ``Number(p.y)`` (the axis is of categories, named by channel), image
     ``meta.image_ids[p.x]``. Trace ``strip-top``: image ``meta.image_ids[p.x]``. Traces ``statistic`` (bars at
-    the right) and ``symbols`` (shared and marked channels): channel ``Number(p.y)``. ``meta.channels``:
-    channels from top to bottom; shapes use the position in it as y (row i covers i - 0.5 … i + 0.5).
+    the right), ``symbols`` (shared and marked channels), ``best-class`` and ``scores`` (columns of the
+    scorecard): channel ``Number(p.y)``. ``meta.scores`` has title and largest value of each column,
+    ``meta.best`` the best classes. ``meta.channels``: channels from top to bottom; shapes use the position in
+    it as y (row i covers i - 0.5 … i + 0.5).
     ``meta.marked``: how many images at the left are marked ones; ``meta.shared``: the channels that the
     marked pair shares.
 channel

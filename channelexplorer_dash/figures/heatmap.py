@@ -15,8 +15,16 @@ TITLES = {
     "pairwise": "pairwise",
     "count": "count",
     "edge_weight": "edge weight",
+    "f": "F",
+    "eta_squared": "η²",
+    "mutual_information": "MI, bits",
+    "selectivity": "selectivity",
+    "auroc": "best AUC",
 }
 MOST_BLOCKS = 60
+SCORES = {"eta_squared": "η²", "mutual_information": "MI", "selectivity": "selectivity", "auroc": "AUC"}
+"""Columns of the scorecard that stand beside the matrix, after the best class."""
+_SCORES_WIDTH = 0.12
 
 
 def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> Figure:
@@ -38,9 +46,15 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> Figure:
     ticks, text = scale.ticks()
     # Categories rather than positions: Plotly then thins the labels by itself, and shows more on zooming in.
     names = [str(c) for c in heatmap.channels.tolist()]
-    statistic = np.where(np.isfinite(heatmap.statistic), heatmap.statistic, 0.0)
+    # F is infinite where classes without a spread differ: its bar is as long as the longest.
+    finite = np.isfinite(heatmap.statistic)
+    longest = heatmap.statistic.max(where=finite, initial=0.0)
+    statistic = np.where(
+        finite, heatmap.statistic, np.where(heatmap.statistic == np.inf, longest or 1.0, 0.0)
+    )
     bars = heatmap.sorting != "none"
-    right = 0.84 if bars else 0.97
+    edge = 0.84 if bars else 0.97
+    right = edge - _SCORES_WIDTH if heatmap.scores else edge
     traces: list[dict[str, Any]] = [
         {
             "type": "heatmap",
@@ -57,6 +71,7 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> Figure:
         _lines(heatmap),
         _symbols(heatmap, names, channel),
     ]
+    traces += _scores(heatmap, names)
     if bars:
         traces.append(
             {
@@ -90,6 +105,8 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> Figure:
                 "labels": heatmap.sample.labels.tolist(),
                 "marked": heatmap.marked,
                 "shared": heatmap.shared.tolist(),
+                "scores": [[title, _largest(heatmap, name)] for name, title in SCORES.items()],
+                "best": heatmap.best_class.tolist(),
             },
             dragmode="zoom",
             bargap=0.1 if rows <= 64 else 0,
@@ -109,17 +126,64 @@ def heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> Figure:
             ),
             yaxis2=matrix.strip_axis(domain=[1 - matrix.STRIP, 1]),
             xaxis2=theme.bare_axis(
-                domain=[right + 0.03, 1],
+                domain=[edge + 0.03, 1],
                 rangemode="tozero",
                 fixedrange=True,
                 anchor="y",
                 visible=bars,
             ),
             xaxis3=theme.bare_axis(domain=[right, right + 0.03], range=[0, 1], fixedrange=True),
+            xaxis4=theme.bare_axis(
+                domain=[right + 0.03, edge + 0.02 if heatmap.scores else 1.0],
+                range=[-0.5, len(SCORES) + 0.5],
+                fixedrange=True,
+                anchor="y",
+            ),
             yaxis3=theme.bare_axis(domain=[0, 1], overlaying="y", range=[0, 1], fixedrange=True),
             annotations=[_title(title)] if bars else [],
         ),
     )
+
+
+def _scores(heatmap: Heatmap, names: list[str]) -> list[dict[str, Any]]:
+    """Return the best class of every row in its colour, and columns of the scorecard as shades."""
+    if not heatmap.scores:
+        return []
+    colours = theme.class_colours(len(heatmap.sample.class_names))
+    present, codes = np.unique(heatmap.best_class, return_inverse=True)
+    shared = {
+        "type": "heatmap",
+        "xaxis": "x4",
+        "y": names,
+        "showscale": False,
+        "hoverinfo": "none",
+        "xgap": 1,
+    }
+    shares = [heatmap.scores[name] / _largest(heatmap, name) for name in SCORES]
+    return [
+        {
+            **shared,
+            "name": "best-class",
+            "x": [0],
+            "z": codes.astype(np.uint16)[:, None],
+            "zmin": -0.5,
+            "zmax": len(present) - 0.5,
+            "colorscale": theme.steps([colours[label] for label in present.tolist()]),
+        },
+        {
+            **shared,
+            "name": "scores",
+            "x": list(range(1, len(SCORES) + 1)),
+            "z": np.rint(LEVELS * np.clip(np.stack(shares, axis=1), 0, 1)).astype(np.uint8),
+            "zmin": 0,
+            "zmax": LEVELS,
+            "colorscale": theme.SHADES,
+        },
+    ]
+
+
+def _largest(heatmap: Heatmap, name: str) -> float:
+    return float(heatmap.scores[name].max(initial=0.0)) or 1.0 if heatmap.scores else 1.0
 
 
 def _lines(heatmap: Heatmap) -> dict[str, Any]:

@@ -36,6 +36,8 @@ OUTLINE = "rgba(110,116,124,0.55)"
 BOUNDARY = "rgba(255,255,255,0.55)"
 BAR = "rgba(120,132,148,0.75)"
 CLEAR = "rgba(0,0,0,0)"
+# From nothing to the bars' grey, on either theme.
+SHADES: ColourScale = [(0.0, "rgba(120,132,148,0.06)"), (1.0, "rgba(120,132,148,1)")]
 
 # Lightness rises evenly from end to end, so that the scales survive grey print and every kind of vision.
 SEQUENTIAL: ColourScale = palette.ramp(

@@ -59,6 +59,11 @@ SORTINGS: tuple[Choice, ...] = (
     ("count", "Count"),
     ("edge_weight", "Edge weight"),
     ("none", "Channel number"),
+    ("f", "F"),
+    ("eta_squared", "η²"),
+    ("mutual_information", "Mutual information"),
+    ("selectivity", "Selectivity"),
+    ("auroc", "Best class AUC"),
 )
 TOP_FRACTIONS: tuple[Choice, ...] = tuple((str(p / 100), f"{p} %") for p in (5, 10, 20, 30, 50))
 

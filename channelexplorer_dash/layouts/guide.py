@@ -43,7 +43,37 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "Rows are sorted by the chosen statistic: variance over images; pairwise = Σ |μc − μd| over class "
         "pairs; count = Σ of the differences of active frequencies; edge weight = norm of the kernel.",
         "Click a cell to open its channel: the scatterplots take its colours, and the inspector shows its "
-        "distribution. Marked images come first.",
+        "distribution. Marked images come first. Beside the matrix stand the class that the channel tells "
+        "best, and in grey η², MI, selectivity and AUC of its scorecard, as shares of the largest shown.",
+    ),
+    "scorecard": ViewHelp(
+        "Scorecard",
+        "One row a channel: how much its activation tells of the class of an image.",
+        "F = (spread between class means) / (spread within classes), one-way analysis of variance; η² = the "
+        "share of the variance that the class explains; MI = mutual information of class and activation, in "
+        "bits; selectivity = (μ of the best class − μ of the others) / (their sum); AUC = the chance that an "
+        "image of the best class has the larger activation than one of another class; weight norm = length "
+        "of the channel's kernel.",
+        "Click a heading to sort, a row to look at its channel. Choose a class for its own AUC and for how "
+        "often the channel is among the most active of its images.",
+    ),
+    "ablation": ViewHelp(
+        "Ablation",
+        "What the model answers when the channel is silenced, beside what it answers as it is.",
+        "The channel is set to 0, or to its mean over all images and positions, and the model runs to its "
+        "end. Points = change of the share of right answers; logit = mean change of the right class's logit. "
+        "The interval is that of images drawn anew (bootstrap), each with both of its answers.",
+        "A class that loses much depends on the channel. Where little changes, others may do the same work. "
+        "Rows of the two matrices are classes, columns answers.",
+    ),
+    "contrast": ViewHelp(
+        "What tells these apart?",
+        "The smallest set of the layer's channels by which images of A can be told from those of B.",
+        "Channels are added one by one, each time the one that helps a linear discriminant most; the set is "
+        "the smallest whose AUC is within one standard error of the best. Held-out AUC: everything is chosen "
+        "anew without the images that it is measured on (nested cross-validation).",
+        "Mark images by a lasso and keep them as A; then mark others, or choose a class, for B. Beside each "
+        "channel stands its own AUC: below 0.5 it is larger in B.",
     ),
 }
 

@@ -9,7 +9,10 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.attributes import aria
+from channelexplorer_dash.layouts.contributions import ablate_buttons, ablation_parts, contrast_parts
+from channelexplorer_dash.layouts.controls import Choice
 from channelexplorer_dash.layouts.icons import icon
+from channelexplorer_dash.layouts.overlays import overlaid
 from channelexplorer_dash.layouts.status import waiting
 from channelexplorer_dash.layouts.text import percent
 from channelexplorer_dash.layouts.urls import Urls
@@ -19,12 +22,14 @@ from channelexplorer_dash.selection import ChannelMark, View
 CHIPS_SHOWN = 40
 
 
-def inspector(poll_milliseconds: int) -> Component:
+def inspector(poll_milliseconds: int, classes: Sequence[Choice]) -> Component:
     """Return the Inspector, empty; the callbacks fill it as soon as something is marked."""
     return html.Aside(
         [
             html.Div(id=ids.PAIR_CARD),
+            *ablation_parts(),
             html.Div(id=ids.CHANNEL_CARD),
+            *contrast_parts(classes),
             html.Div(nothing_marked(), id=ids.GALLERY),
             dcc.Interval(id=ids.PAIR_TICK, interval=poll_milliseconds, max_intervals=0),
             dcc.Interval(id=ids.CHANNEL_TICK, interval=poll_milliseconds, max_intervals=0),
@@ -123,9 +128,10 @@ def channel_card(
             ),
             html.P("Most activating images, with the channel laid over them", className="ce-label"),
             html.Div(
-                [_overlaid(view, mark, row, urls) for row in rows],
+                [overlaid(view, mark, row, urls, "top") for row in rows],
                 className="ce-thumbs ce-top-images",
             ),
+            ablate_buttons("channel", detail.layer.name, [detail.channel], "Ablate"),
         ],
         className="ce-card",
         **aria(label=f"Channel {detail.channel} of {detail.layer.name}"),
@@ -154,6 +160,11 @@ def pair_card(view: View, detail: PairDetail, rows: Sequence[ImageRow], urls: Ur
                 className="ce-pair",
             ),
             _channels(layer, "shared", "Shared channels", detail.shared.tolist()),
+            *(
+                [ablate_buttons("pair", layer, detail.shared.tolist(), "Ablate shared")]
+                if len(detail.shared)
+                else []
+            ),
             _channels(layer, "first", "Only in the first", detail.only_first.tolist()),
             _channels(layer, "second", "Only in the second", detail.only_second.tolist()),
         ],
@@ -187,23 +198,6 @@ def _caption(row: ImageRow, wrong: bool) -> list[Component]:
         mark = "✗ " if wrong else "✓ " if row.correct else ""
         lines.append(html.Span(f"{mark}{row.prediction_name}{sure}", className="ce-image-prediction"))
     return lines
-
-
-def _overlaid(view: View, mark: ChannelMark, row: ImageRow, urls: Urls) -> Component:
-    said = f"{row.source}: {row.label_name}"
-    return html.Button(
-        [
-            html.Img(
-                src=urls.thumbnail(view.dataset, row.image_id), alt=row.label_name, className="ce-thumb"
-            ),
-            html.Img(src=urls.overlay(view, mark, row.image_id), alt="", className="ce-overlay"),
-        ],
-        id=ids.part("gallery", "top", row.image_id),
-        className="ce-image",
-        title=said,
-        type="button",
-        **aria(label=f"{said}. Marks this image."),
-    )
 
 
 def _channels(layer: str, group: str, title: str, channels: Sequence[int]) -> Component:

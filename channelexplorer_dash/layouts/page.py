@@ -14,15 +14,16 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.attributes import data
-from channelexplorer_dash.layouts.controls import LOOKS, header, toolbar
+from channelexplorer_dash.layouts.controls import LOOKS, Choice, header, toolbar
 from channelexplorer_dash.layouts.dataset_view import dataset_view
 from channelexplorer_dash.layouts.inspector import inspector
 from channelexplorer_dash.layouts.layers_view import layers_view
 from channelexplorer_dash.layouts.panel import empty_panels, panel
+from channelexplorer_dash.layouts.scorecard import scorecard_panel
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import Pending, Sample
-from channelexplorer_dash.selection import MAX_QUERY_CHARACTERS, Selection, encode_indices
+from channelexplorer_dash.selection import MAX_QUERY_CHARACTERS, Selection, View, encode_indices
 
 
 def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
@@ -60,10 +61,11 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                         ],
                         className="ce-middle",
                     ),
-                    inspector(poll),
+                    inspector(poll, class_choices(view, dataset)),
                 ],
                 className="ce-columns",
             ),
+            scorecard_panel(class_choices(view, dataset), poll),
         ],
         className="ce-app",
         **_for_the_script(selection, urls, poll),
@@ -93,6 +95,12 @@ def _for_the_script(selection: Selection, urls: Urls, poll: int) -> dict[str, An
         poll=str(poll),
         query_limit=str(MAX_QUERY_CHARACTERS),
     )
+
+
+def class_choices(view: View, dataset: Dataset) -> list[Choice]:
+    """Return label and name of the classes that take part."""
+    labels = range(len(dataset.class_names)) if view.classes is None else view.classes
+    return [(str(label), dataset.class_names[label]) for label in labels]
 
 
 def _columns(dataset: Dataset) -> list[str]:
@@ -130,5 +138,9 @@ def _state(selection: Selection, layers: Sequence[Layer] | None, sample: Sample)
         ids.MARKED_IMAGES: None,
         ids.MARKED_CHANNEL: None,
         ids.MARKED_PAIR: None,
+        ids.ABLATED: None,
+        ids.GROUPS: None,
+        ids.CONTRAST_MARKS: None,
+        ids.SCORECARD_ASKED: None,
     }
     return [dcc.Store(id=name, data=data) for name, data in stores.items()]

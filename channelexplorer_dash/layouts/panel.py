@@ -81,7 +81,18 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
     extra: list[Component] = []
     if view == "scatterplot":
         extra.append(html.Div(id=ids.part(view, "legend", layer), className="ce-legend"))
+    beside: list[Component] = []
     if view == "heatmap":
+        beside.append(
+            html.Button(
+                "table",
+                id=ids.part(view, "table", layer),
+                className="ce-link",
+                type="button",
+                title="The scorecard of all channels",
+                **aria(label=f"Open the scorecard of {layer}"),
+            )
+        )
         # Some sortings are computed on demand; the view asks again until they are there.
         extra.append(
             dcc.Interval(id=ids.part(view, "tick", layer), interval=poll_milliseconds, max_intervals=0)
@@ -94,6 +105,7 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
                 [
                     html.H3(TITLES[view]),
                     html.Span(id=ids.part(view, "note", layer), className="ce-view-note"),
+                    *beside,
                     html.Button(
                         "?",
                         id=button,

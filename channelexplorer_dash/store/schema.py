@@ -18,6 +18,14 @@ VARIANCE = "variance"
 PAIRWISE = "pairwise"
 MEAN = "mean"
 M2 = "m2"
+F = "f"
+ETA_SQUARED = "eta_squared"
+MUTUAL_INFORMATION = "mutual_information"
+SELECTIVITY = "selectivity"
+BEST_CLASS = "best_class"
+AUROC = "auroc"
+CLASS_AUROC = "class_auroc"
+CLASS_FREQUENCY = "class_frequency"
 
 PREDICTIONS = pl.Schema({IMAGE_ID: pl.UInt32, PREDICTION: pl.Int32, CONFIDENCE: pl.Float32})
 """One row per readable image: the model's most probable output and its softmax probability."""
@@ -42,3 +50,21 @@ CLASS_MOMENTS = pl.Schema(
 )
 """One row per class, of all images of a summary; lists have one number per channel: the mean, Σ (s − mean)²
 and the extremes over the class's images."""
+
+SCORECARD = pl.Schema(
+    {
+        CHANNEL: pl.UInt32,
+        F: pl.Float64,
+        ETA_SQUARED: pl.Float64,
+        MUTUAL_INFORMATION: pl.Float64,
+        SELECTIVITY: pl.Float64,
+        BEST_CLASS: pl.Int32,
+        AUROC: pl.Float64,
+        CLASS_AUROC: _SINGLES,
+        CLASS_FREQUENCY: _SINGLES,
+    }
+)
+"""One row per channel, in order; lists have one number per class that occurs, ascending by label."""
+
+SCORES = (F, ETA_SQUARED, MUTUAL_INFORMATION, SELECTIVITY, AUROC)
+"""Columns of the scorecard that are one figure of the channel, by which channels can be sorted."""

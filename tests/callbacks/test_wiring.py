@@ -85,8 +85,9 @@ def test_pattern_ids_have_the_same_keys(app: Dash, functions: Callbacks, known: 
 
 
 def test_patterns_name_parts_that_exist(app: Dash, functions: Callbacks, known: list[Any]) -> None:
-    # Parts of the inspector's cards and of the profile's rows come with the answers.
-    later = {("gallery", "*"), ("channel", "*"), ("layers", "row")}
+    # Parts of the inspector's cards, of the profile's rows and of the scorecard come with the answers.
+    later = {("gallery", "*"), ("channel", "*"), ("layers", "row"), ("ablate", "*")}
+    later |= {("scorecard", "sort"), ("scorecard", "turn")}
     there = {(one["view"], one["part"]) for one in known if isinstance(one, dict)}
     for _, component in dependencies(app):
         if not isinstance(component, dict):

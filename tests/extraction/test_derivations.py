@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from channelexplorer_dash.core.active import active_sets, unpacked
+from channelexplorer_dash.core.anova import anova
 from channelexplorer_dash.core.moments import class_moments
 from channelexplorer_dash.core.normalise import apply_scaling, fit_scaling
 from channelexplorer_dash.core.projection import COMPONENTS
+from channelexplorer_dash.core.ranks import auroc
 from channelexplorer_dash.extraction.derivations import publish_derivation
 from channelexplorer_dash.extraction.plan import Derivation, DerivationName, about_key
 from channelexplorer_dash.extraction.samples import read_scaling, readable_sample, sample_moments
@@ -136,3 +138,33 @@ def test_what_is_there_is_not_computed_again(filled: Filled) -> None:
     before = file.stat().st_mtime_ns, file.stat().st_ino
     filled.derive("class_jaccard", TOP)
     assert (file.stat().st_mtime_ns, file.stat().st_ino) == before
+
+
+@pytest.mark.parametrize("method", ["minmax", "image_l1"])
+def test_the_scorecard_and_what_tells_two_groups_apart(filled: Filled, method: str) -> None:
+    rows, labels = filled.S[filled.ids], filled.labels[filled.ids]
+    if method == "image_l1":
+        rows = apply_scaling(rows, fit_scaling(rows, method))
+    plan = filled.derive("scorecard", {"normalisation": method, "top_fraction": 0.2})
+    table = filled.store.scan(plan.key).collect()
+    assert table.schema == schema.SCORECARD
+    moments = class_moments(rows, labels)
+    np.testing.assert_allclose(table[schema.F].to_numpy(), anova(moments).f, rtol=1e-6, atol=1e-9)
+    best = int(table[schema.AUROC].arg_max() or 0)
+    own = labels == table[schema.BEST_CLASS][best]
+    assert table[schema.AUROC][best] == pytest.approx(auroc(rows[:, best], own))
+    assert table[schema.CLASS_AUROC].list.max().to_list() == pytest.approx(
+        table[schema.AUROC].to_list(), rel=1e-6
+    )
+
+    # Groups that have as many images as whole classes, whose labels they bear.
+    ids = filled.ids[labels != 2]
+    filled.key = digest(["groups", method])
+    filled.store.publish_array(Kind.ARRAY, filled.key, np.stack([ids, (filled.labels[ids] == 0).astype(int)]))
+    parameters = {"normalisation": method, "images": 60, "channels": 5, "seed": 0}
+    found = filled.store.record(filled.derive("contrast", parameters).key)
+    assert found["fitted"] == 60
+    assert found["auc"] > 0.8
+    scores, first = np.array(found["scores"]), np.array(found["groups"]) == 0
+    assert auroc(scores, first) > 0.8
+    assert found["image_ids"] == ids.tolist()

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from channelexplorer_dash.figures.heatmap import heatmap_figure
-from channelexplorer_dash.figures.theme import DIVERGING
+from channelexplorer_dash.figures.heatmap import SCORES, heatmap_figure
+from channelexplorer_dash.figures.theme import DIVERGING, class_colours
 from channelexplorer_dash.results import Heatmap
 from tests.figures.wire import all_finite, decode, sent, trace
 
@@ -92,3 +92,31 @@ def test_256_channels_of_300_images_take_under_125_kilobytes(heatmap: Heatmap) -
     values = np.random.default_rng(0).random((256, 300), dtype=np.float32)
     large = replace(heatmap, channels=np.arange(256), values=values, statistic=np.ones(256), of_channels=256)
     assert len(json.dumps(heatmap_figure(large))) < 125_000
+
+
+def test_columns_of_the_scorecard_stand_beside_the_matrix(heatmap: Heatmap) -> None:
+    rows = len(heatmap.channels)
+    scores = {name: np.linspace(0, 2, rows) for name in (*SCORES, "f")}
+    best = np.arange(rows) % 3 * 4
+    figure = sent(heatmap_figure(replace(heatmap, scores=scores, best_class=best)))
+    columns = decode(trace(figure, "scores")["z"])
+    assert columns.shape == (rows, len(SCORES))
+    assert (columns[0].max(), columns[-1].min()) == (0, 255)
+    strip = trace(figure, "best-class")
+    assert decode(strip["z"])[:4, 0].tolist() == [0, 1, 2, 0]
+    colours = class_colours(10)
+    assert [step[1] for step in strip["colorscale"]][::2] == [colours[0], colours[4], colours[8]]
+    assert figure["layout"]["meta"]["best"] == best.tolist()
+    assert figure["layout"]["meta"]["scores"] == [[title, 2.0] for title in SCORES.values()]
+    plain = sent(heatmap_figure(heatmap))
+    assert figure["layout"]["xaxis"]["domain"][1] < plain["layout"]["xaxis"]["domain"][1]
+    assert not [one for one in plain["data"] if one["name"] in {"scores", "best-class"}]
+    assert all_finite(figure)
+
+
+def test_an_infinite_statistic_has_the_longest_bar(heatmap: Heatmap) -> None:
+    statistic = np.array([np.inf, *np.linspace(9, 1, len(heatmap.channels) - 1)])
+    bars = decode(
+        trace(sent(heatmap_figure(replace(heatmap, statistic=statistic, sorting="f"))), "statistic")["x"]
+    )
+    assert (bars[0], bars[1]) == (9, 9)

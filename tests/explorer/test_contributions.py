@@ -1,0 +1,102 @@
+"""The explorer's scorecard, ablation and contrast on the digits demo, against what the parts give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from channelexplorer_dash.core.anova import anova
+from channelexplorer_dash.core.contrast import contrast
+from channelexplorer_dash.core.moments import class_moments
+from channelexplorer_dash.core.ranks import auroc
+from channelexplorer_dash.errors import SelectionError, UnknownNameError
+from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.explorer.contributions import Ablated, Groups
+from channelexplorer_dash.results import Pending, Ready
+from channelexplorer_dash.selection import ChannelMark, View
+from tests.explorer.conftest import settled
+
+LAYER = "layer3.0"
+
+
+@pytest.fixture(scope="session")
+def values(explorer: Explorer, view: View) -> np.ndarray:
+    """S of the view's images, read channel by channel as the page does."""
+    channels = [
+        settled(lambda c=c: explorer.channel(view, ChannelMark(LAYER, c))).values  # type: ignore[misc]
+        for c in range(32)
+    ]
+    return np.stack(channels, axis=1)
+
+
+def test_the_scorecard_is_of_the_views_images(explorer: Explorer, view: View, values: np.ndarray) -> None:
+    table = settled(lambda: explorer.scorecard(view, LAYER))
+    labels = explorer.sample(view).labels
+    np.testing.assert_allclose(table.columns["f"], anova(class_moments(values, labels)).f, rtol=1e-6)
+    assert table.classes.tolist() == [0, 1, 4, 7, 9]
+    assert table.class_auroc.shape == table.class_frequency.shape == (32, 5)
+    assert table.class_auroc[7, 2] == pytest.approx(auroc(values[:, 7], labels == 4), rel=1e-6)
+    best = table.classes[table.class_auroc.argmax(axis=1)]
+    np.testing.assert_array_equal(table.best_class, best)
+    # Each image's active set has seven of the 32 channels.
+    assert table.class_frequency.sum(axis=0) == pytest.approx([7] * 5, rel=1e-5)
+    assert len(table.columns["edge_weight"]) == 32
+
+
+def test_ablations_share_what_the_model_says_as_it_is(explorer: Explorer, view: View) -> None:
+    one = settled(lambda: explorer.ablation(view, Ablated(LAYER, (3,))))
+    assert (one.images, one.of_images, one.own_answers) == (100, 100, False)
+    labels = set()
+    while True:
+        answer = explorer.ablation(view, Ablated(LAYER, tuple(range(32)), "mean"))
+        if isinstance(answer, Ready):
+            break
+        assert isinstance(answer, Pending)
+        labels.add(answer.job.label)
+    assert "Running digits-resnet as it is" not in labels
+    every = answer.value
+    np.testing.assert_array_equal(every.effect.before, one.effect.before)
+    # Nothing of the images is left: all are answered alike.
+    assert (np.count_nonzero(every.effect.confusion_after.sum(axis=0))) == 1
+    assert every.effect.change < -0.5
+    assert every.effect.high < 0
+
+
+def test_zero_and_mean_differ(explorer: Explorer, view: View) -> None:
+    first, second = (
+        settled(lambda fill=fill: explorer.ablation(view, Ablated(LAYER, (1, 5), fill)))  # type: ignore[misc]
+        for fill in ("zero", "mean")
+    )
+    assert not np.allclose(first.effect.logit_change, second.effect.logit_change)
+
+
+def test_two_groups_are_told_apart_as_by_hand(explorer: Explorer, view: View, values: np.ndarray) -> None:
+    sample = explorer.sample(view)
+    fours, nines = (sample.image_ids[sample.labels == label] for label in (4, 9))
+    found = settled(
+        lambda: explorer.contrast(view, Groups(LAYER, tuple(fours.tolist()), tuple(nines.tolist())))
+    )
+    both = np.concatenate([values[sample.labels == 4], values[sample.labels == 9]])
+    expected = contrast(both, np.repeat([True, False], 20), explorer.settings.contrast_channels)
+    np.testing.assert_array_equal(found.channels, expected.channels)
+    assert found.auc == pytest.approx(expected.auc)
+    assert (np.diff(found.scores) <= 0).all()
+    assert set(found.image_ids[found.first].tolist()) == set(fours.tolist())
+    rest = settled(lambda: explorer.contrast(view, Groups(LAYER, tuple(fours.tolist()))))
+    assert (int(rest.first.sum()), int((~rest.first).sum())) == (20, 80)
+
+
+def test_what_was_tampered_with_is_refused(explorer: Explorer, view: View) -> None:
+    asked = Ablated(LAYER, (3, 1), "mean")
+    assert Ablated.from_json(asked.to_json()) == Ablated(LAYER, (1, 3), "mean")
+    groups = Groups(LAYER, (1, 2))
+    assert Groups.from_json(groups.to_json()) == groups
+    for broken in (
+        None,
+        {"layer": LAYER, "channels": "x", "fill": "zero"},
+        {**asked.to_json(), "fill": "one"},
+    ):
+        with pytest.raises(SelectionError):
+            Ablated.from_json(broken)
+    with pytest.raises(UnknownNameError, match="no channel 32"):
+        settled(lambda: explorer.ablation(view, Ablated(LAYER, (32,))))
