@@ -1,0 +1,161 @@
+"""The silhouette with Euclidean distances: exact, without a look at classes that are surely farther away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from channelexplorer_dash.core.arrays import BoolArray, DoubleArray, FloatArray, IntArray, chunks, matrix
+from channelexplorer_dash.core.centroids import precision, silhouette_of
+from channelexplorer_dash.core.classes import Classes, classes_of
+from channelexplorer_dash.core.distances import centred_rows, distance_sums
+from channelexplorer_dash.core.moments import ClassMoments, class_moments
+
+# Queries that are worked on together: their bounds to all classes stand in memory.
+_QUERIES = 8192
+# Rounding of the bounds in single precision, far on the safe side.
+_SLACK = 1e-4
+
+
+def silhouettes(
+    S: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    queries: IntArray | None = None,
+    moments: ClassMoments | None = None,
+) -> DoubleArray:
+    """Return the silhouette of each image, or of some of them (Rousseeuw 1987).
+
+    (b − a) / max(a, b), with a the mean Euclidean distance to the other images of the own class, and b the
+    least over the other classes of the mean distance to their images. 0 for an image that is alone in its
+    class, and where a = b = 0.
+
+    Only b's minimum is wanted, so that most classes need no distance: the mean distance of x to class c is
+    at least ‖x − μ_c‖ and at most √m, m = ‖x − μ_c‖² + W_c (Jensen), with W_c = Σ ‖y − μ_c‖² / n_c; and, as
+    √t ≥ (3t − t²) / 2, it is at least √m · (1 − v / (2m²)), where v, the variance of ‖x − y‖² over y in c, is
+    at most (σ_c + 2 ‖x − μ_c‖ √λ_c)² for σ_c the standard deviation of ‖y − μ_c‖² and λ_c the largest
+    eigenvalue of the class's covariance. The class of the least upper bound is measured first, then those
+    whose lower bound is below what is known.
+
+    Products are in double precision where they are few, else in single precision on rows centred by the
+    class's mean; distances that cancel are summed up again in double precision.
+
+    Parameters
+    ----------
+    S
+        float32 (N, C).
+    labels
+        int64 (N,).
+    queries
+        int64 (q,): rows of S whose silhouettes are wanted, with distances to all images; None for all.
+    moments
+        :func:`~channelexplorer_dash.core.moments.class_moments` of S, where they are known already.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (q,), −1 … 1.
+
+    Raises
+    ------
+    DatasetError
+        If there is one class only, shapes do not fit, or S holds NaN or infinity.
+    """
+    values = matrix(S)
+    classes = classes_of(labels, len(values), "The silhouette")
+    asked = np.arange(len(values)) if queries is None else np.asarray(queries, np.int64)
+    known = class_moments(values, labels) if moments is None else moments
+    search = _Search(values, classes, known, len(asked))
+    result = np.empty(len(asked))
+    for start in range(0, len(asked), _QUERIES):
+        some = slice(start, start + _QUERIES)
+        result[some] = search.silhouettes(asked[some])
+    return result
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What the bounds need of each class, all float64 (K,)."""
+
+    within: DoubleArray
+    deviation: DoubleArray
+    largest: DoubleArray
+
+
+class _Search:
+    """The nearest other class of queries, by bounds first."""
+
+    def __init__(self, values: FloatArray, classes: Classes, moments: ClassMoments, queries: int) -> None:
+        self._values, self._classes, self._means = values, classes, moments.mean
+        self._kind = precision(values, queries * values.size)
+        self._centre = moments.counts @ moments.mean / moments.counts.sum()
+        centred = moments.mean - self._centre
+        self._lengths = np.einsum("ij,ij->i", centred, centred)
+        self._centred = centred.astype(self._kind)
+        self._shape = self._shapes(moments, queries)
+
+    def _shapes(self, moments: ClassMoments, queries: int) -> _Shape:
+        """Return the shapes; λ_c of a class so large that finding it would cost too much is its trace."""
+        within = moments.m2.sum(axis=1) / moments.counts
+        deviation, largest = within * np.sqrt(np.maximum(moments.counts - 1, 0)), within.copy()
+        for rank, count in enumerate(moments.counts.tolist()):
+            if not 1 < count <= queries / 8:
+                continue
+            rows = centred_rows(self._values, self._classes.members(rank), self._means[rank], self._kind)
+            gram = (rows @ rows.T).astype(np.float64)
+            deviation[rank] = np.diagonal(gram).std()
+            largest[rank] = np.linalg.eigvalsh(gram)[-1] / count
+        return _Shape(within, deviation, np.maximum(largest, 0.0))
+
+    def silhouettes(self, asked: IntArray) -> DoubleArray:
+        own = self._classes.ranks[asked]
+        alone = self._classes.counts[own] == 1
+        a, b = np.zeros(len(asked)), np.full(len(asked), np.inf)
+        for rank in np.unique(own[~alone]).tolist():
+            here = np.flatnonzero(own == rank)
+            a[here] = self._sums(asked[here], rank) / (self._classes.counts[rank] - 1)
+        upper, lower = self._bounds(asked)
+        lower[own, np.arange(len(asked))] = upper[own, np.arange(len(asked))] = np.inf
+        first = np.argmin(upper, axis=0)
+        for rank in range(len(self._classes)):
+            self._nearer(asked, rank, first == rank, b)
+        for rank in range(len(self._classes)):
+            self._nearer(asked, rank, (first != rank) & (lower[rank] < b), b)
+        return silhouette_of(a, b, alone)
+
+    def _nearer(self, asked: IntArray, rank: int, wanted: BoolArray, b: DoubleArray) -> None:
+        here = np.flatnonzero(wanted)
+        if len(here):
+            b[here] = np.minimum(b[here], self._sums(asked[here], rank) / self._classes.counts[rank])
+
+    def _bounds(self, asked: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return upper and lower bounds of the mean distances to the classes, float32 (K, q)."""
+        upper = np.empty((len(self._classes), len(asked)), np.float32)
+        lower = np.empty_like(upper)
+        shape = self._shape
+        for part in chunks(len(asked), 8 * max(self._values.shape[1], 2 * len(self._classes))):
+            rows = centred_rows(self._values, asked[part], self._centre, self._kind)
+            size = np.einsum("ij,ij->i", rows, rows).astype(np.float64)
+            squared = (self._centred @ rows.T).astype(np.float64)
+            squared *= -2
+            squared += self._lengths[:, None] + size
+            # What the product may be wrong by, in either direction.
+            error = _SLACK * (self._lengths[:, None] + size)
+            highest = np.maximum(squared, 0) + error
+            np.subtract(squared, error, out=squared)
+            np.maximum(squared, 0, out=squared)
+            most = highest + shape.within[:, None]
+            least = squared + shape.within[:, None]
+            spread = shape.deviation[:, None] + 2 * np.sqrt(highest * shape.largest[:, None])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                bent = np.sqrt(least) * (1 - (spread / least) ** 2 / 2)
+            np.fmax(bent, np.sqrt(squared), out=bent)
+            upper[:, part] = np.sqrt(most) * (1 + _SLACK)
+            lower[:, part] = bent * (1 - _SLACK)
+        return upper, lower
+
+    def _sums(self, asked: IntArray, rank: int) -> DoubleArray:
+        """Return the sum of the distances of each query to the images of a class, float64 (q,)."""
+        members = self._classes.members(rank)
+        return distance_sums(self._values, asked, members, self._means[rank], self._kind)
