@@ -63,7 +63,7 @@ def trustworthiness(S: npt.ArrayLike, xy: npt.ArrayLike, k: int = 5) -> DoubleAr
 
 
 def _ranks(squared: DoubleArray, own: IntArray, near: IntArray) -> IntArray:
-    """Return the rank of each of ``near`` (B, k) in its row of ``squared`` (B, n), from 1; ``own`` has none."""
+    """Return the rank of each of ``near`` (B, k) in its row of ``squared`` (B, n), from 1, without itself."""
     at = np.arange(len(own))
     squared[at, own] = np.inf
     columns = np.arange(squared.shape[1])
