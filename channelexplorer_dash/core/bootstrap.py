@@ -31,6 +31,14 @@ class Interval:
     high: float | None
 
 
+def normal_interval(value: float, variance: float) -> Interval:
+    """Return the interval of a value whose variance is known, by the normal distribution."""
+    from scipy.stats import norm
+
+    reach = float(norm.ppf((1 + COVERAGE) / 2)) * float(np.sqrt(variance))
+    return Interval(value, value - reach, value + reach)
+
+
 def bootstrap(
     contributions: npt.ArrayLike,
     asked: npt.ArrayLike,
@@ -83,14 +91,8 @@ def bootstrap(
     return Interval(value, float(low), float(high))
 
 
-def jackknife(
-    measure: Callable[[IntArray], float], labels: npt.ArrayLike, value: float | None = None, seed: int = 0
-) -> Interval:
-    """Return the interval of any measure of images by leaving out one group of them after the other.
-
-    The images of each class are dealt out to ``GROUPS`` groups at random; an image that is alone in its class
-    is in none of them. The variance is (G − 1) / G · Σ_g (θ_g − mean θ)² (Shao and Tu 1995, 2.3), the
-    interval θ ± t · √variance, with Student's t for G − 1 degrees of freedom.
+def jackknife(measure: Callable[[IntArray], float], labels: npt.ArrayLike, seed: int = 0) -> Interval:
+    """Return the interval of any measure of images: :func:`jackknives` of one.
 
     Parameters
     ----------
@@ -99,27 +101,61 @@ def jackknife(
         few: then there is no interval.
     labels
         int64 (N,).
-    value
-        The measure of all of them, where it is known.
     seed
         Any integer.
+    """
+    everything = np.arange(len(np.asarray(labels)))
+    value = measure(everything)
+
+    def measured(rows: IntArray) -> DoubleArray:
+        try:
+            return np.array([measure(rows) if len(rows) < len(everything) else value])
+        except DatasetError:
+            return np.array([np.nan])
+
+    return jackknives(measured, labels, seed)[0]
+
+
+def jackknives(
+    measure: Callable[[IntArray], DoubleArray], labels: npt.ArrayLike, seed: int = 0
+) -> list[Interval]:
+    """Return the intervals of several measures by leaving out one group of images after the other.
+
+    The images of each class are dealt out to ``GROUPS`` groups at random; an image that is alone in its class
+    is in none of them. The variance is (G − 1) / G · Σ_g (θ_g − mean θ)² (Shao and Tu 1995, 2.3), the
+    interval θ ± t · √variance, with Student's t for G − 1 degrees of freedom.
+
+    Parameters
+    ----------
+    measure
+        From rows of the images, int64 ascending, to the measures, float64 (p,); NaN for one that they are too
+        few for, which then has no interval.
+    labels
+        int64 (N,).
+    seed
+        Any integer.
+
+    Returns
+    -------
+    list of Interval
+        One for each of the p measures.
     """
     from scipy.stats import t
 
     known = np.asarray(labels)
     everything = np.arange(len(known))
-    centre = measure(everything) if value is None else value
+    whole = measure(everything)
     group = _dealt(known, seed)
     used = np.unique(group[group >= 0])
     if len(used) < 2:
-        return Interval(centre, None, None)
-    try:
-        left = np.array([measure(everything[group != one]) for one in used])
-    except DatasetError:
-        return Interval(centre, None, None)
-    error = np.sqrt((len(used) - 1) / len(used) * np.square(left - left.mean()).sum())
-    reach = float(t.ppf((1 + COVERAGE) / 2, len(used) - 1) * error)
-    return Interval(centre, centre - reach, centre + reach)
+        return [Interval(float(value), None, None) for value in whole]
+    left = np.stack([measure(everything[group != one]) for one in used])
+    error = np.sqrt((len(used) - 1) / len(used) * np.square(left - left.mean(axis=0)).sum(axis=0))
+    reach = t.ppf((1 + COVERAGE) / 2, len(used) - 1) * error
+    return [
+        Interval(value, value - width, value + width) if np.isfinite(width) else Interval(value, None, None)
+        for value, width in zip(whole.tolist(), reach.tolist(), strict=True)
+    ]
 
 
 def _dealt(labels: IntArray, seed: int) -> IntArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from channelexplorer_dash.core.arrays import DoubleArray, matrix
+from channelexplorer_dash.core.arrays import DoubleArray, not_finite, shaped
 from channelexplorer_dash.core.classes import classes_of
 from channelexplorer_dash.core.moments import ClassMoments, class_moments, pooled
 from channelexplorer_dash.errors import DatasetError
@@ -58,10 +58,13 @@ def davies_bouldin(S: npt.ArrayLike, labels: npt.ArrayLike, moments: ClassMoment
     DatasetError
         If there is one class only, shapes do not fit, or S holds NaN or infinity.
     """
-    values = matrix(S)
+    values = shaped(S)
     classes = classes_of(labels, len(values), "Davies–Bouldin")
     known = class_moments(values, labels) if moments is None else moments
-    radii = np.bincount(classes.ranks, distances_to_own_mean(values, known, classes.ranks)) / classes.counts
+    distances = distances_to_own_mean(values, known, classes.ranks)
+    if not np.isfinite(distances).all():
+        raise not_finite(int((~np.isfinite(distances)).sum()), len(values))
+    radii = np.bincount(classes.ranks, distances) / classes.counts
     apart = distances_between_means(known)
     # What scikit-learn takes for zero, too.
     if np.allclose(radii, 0) or np.allclose(apart, 0):

@@ -15,8 +15,8 @@ _BLOCK_BYTES = 8 * 2**20
 
 def centred_rows(
     values: FloatArray, rows: IntArray, centre: DoubleArray, kind: type[np.floating[Any]]
-) -> npt.NDArray[Any]:
-    """Return rows of S less a centre, in the precision in which products are taken.
+) -> tuple[npt.NDArray[Any], DoubleArray]:
+    """Return rows of S less a centre, in the precision of the products, and their squared lengths.
 
     Parameters
     ----------
@@ -25,14 +25,20 @@ def centred_rows(
     rows
         int64 (n,).
     centre
-        float64 (C,).
+        float64 (C,). In single precision it is rounded, equally for all rows, and drops out of differences.
     kind
         ``numpy.float64`` or ``numpy.float32``.
+
+    Returns
+    -------
+    tuple
+        ``kind`` (n, C) and float64 (n,).
     """
-    if kind is np.float64:
-        return np.subtract(values[rows], centre, dtype=np.float64)
-    # The same rounded centre for all, so that it drops out of their differences.
-    return values[rows] - centre.astype(np.float32)
+    from channelexplorer_dash.core.measure_loops import gather_centred
+
+    centred, lengths = np.empty((len(rows), values.shape[1]), kind), np.empty(len(rows))
+    gather_centred(values, rows, centre.astype(kind), centred, lengths)
+    return centred, lengths
 
 
 def distance_sums(
@@ -67,10 +73,8 @@ def distance_sums(
     sums = np.zeros(len(left))
     size, channels = np.dtype(kind).itemsize, values.shape[1]
     for some in chunks(len(right), size * channels):
-        others = centred_rows(values, right[some], centre, kind)
-        other_lengths = np.einsum("ij,ij->i", others, others, dtype=np.float64)
+        others, other_lengths = centred_rows(values, right[some], centre, kind)
         for part in chunks(len(left), size * max(len(others), channels), _BLOCK_BYTES):
-            ours = centred_rows(values, left[part], centre, kind)
-            lengths = np.einsum("ij,ij->i", ours, ours, dtype=np.float64)
+            ours, lengths = centred_rows(values, left[part], centre, kind)
             add_distances(ours @ others.T, ours, others, lengths, other_lengths, sums[part])
     return sums

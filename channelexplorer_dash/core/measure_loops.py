@@ -15,6 +15,9 @@ Array = np.ndarray[Any, Any]
 # summed up again from the differences.
 _CANCELLED = 1e-2
 
+# Entries that are compared with the best before any of them is looked at alone.
+_STRETCH = 64
+
 # Sums whose order does not matter, so that several are taken at once.
 _summing = partial(compiled, fastmath={"reassoc", "nsz", "contract"})
 
@@ -26,6 +29,93 @@ def _summed(a: Array, b: Array) -> float:
         step = np.float64(a[c]) - np.float64(b[c])
         total += step * step
     return total
+
+
+@_summing
+def gather_centred(values: Array, rows: Array, centre: Array, centred: Array, lengths: Array) -> None:
+    """Fill ``centred`` (n, C) with rows of ``values`` less ``centre``, and ``lengths`` with squared lengths.
+
+    ``centre`` and ``centred`` are of one type, in which the difference is taken; ``lengths`` are float64.
+    """
+    for i in range(rows.shape[0]):
+        row, out = values[rows[i]], centred[i]
+        total = 0.0
+        for c in range(row.shape[0]):
+            out[c] = row[c] - centre[c]
+            total += np.float64(out[c]) * np.float64(out[c])
+        lengths[i] = total
+
+
+@_summing
+def bound_means(
+    products: Array,
+    lengths: Array,
+    own: Array,
+    mean_lengths: Array,
+    within: Array,
+    deviation: Array,
+    largest: Array,
+    slack: float,
+    upper: Array,
+    lower: Array,
+) -> None:
+    """Bound the mean distance of each query to each class, as :mod:`.silhouette` explains.
+
+    Parameters
+    ----------
+    products
+        (K, q): of the centred class means and queries.
+    lengths, own
+        (q,): squared lengths of the centred queries; their class, whose bounds become infinite.
+    mean_lengths, within, deviation, largest
+        float64 (K,): squared lengths of the centred means; W, σ and λ of the classes.
+    slack
+        Relative error that the products may have.
+    upper, lower
+        float32 (K, q), written.
+    """
+    for k in range(products.shape[0]):
+        spread, shape, root = within[k], deviation[k], np.sqrt(largest[k])
+        for i in range(products.shape[1]):
+            whole = mean_lengths[k] + lengths[i]
+            squared = whole - 2 * np.float64(products[k, i])
+            highest = max(squared, 0.0) + slack * whole
+            lowest = max(squared - slack * whole, 0.0)
+            least = lowest + spread
+            bend = (shape + 2 * np.sqrt(highest) * root) / max(least, 1e-300)
+            bent = np.sqrt(least) * (1 - bend * bend / 2)
+            upper[k, i] = np.sqrt(highest + spread) * (1 + slack)
+            lower[k, i] = max(bent, np.sqrt(lowest)) * (1 - slack)
+    for i in range(own.shape[0]):
+        upper[own[i], i] = np.inf
+        lower[own[i], i] = np.inf
+
+
+@_summing
+def add_class_distances(
+    products: Array,
+    left: Array,
+    right: Array,
+    left_lengths: Array,
+    right_lengths: Array,
+    starts: Array,
+    sums: Array,
+) -> None:
+    """Add to ``sums`` (q, K) the distances to the rows of ``right`` that belong to each class.
+
+    As :func:`add_distances`, with the rows of ``right`` in the order of their classes: those of class k are
+    ``starts[k]`` … ``starts[k + 1] − 1``.
+    """
+    for i in range(left.shape[0]):
+        for k in range(starts.shape[0] - 1):
+            total = 0.0
+            for j in range(starts[k], starts[k + 1]):
+                whole = left_lengths[i] + right_lengths[j]
+                squared = whole - 2 * np.float64(products[i, j])
+                if squared < _CANCELLED * whole:
+                    squared = _summed(left[i], right[j])
+                total += np.sqrt(squared)
+            sums[i, k] += total
 
 
 @_summing
@@ -107,7 +197,16 @@ def closest_stranger(
     for q in range(closeness.shape[0]):
         row, mine = closeness[q], own[q]
         most, where = best[q], index[q]
-        for j in range(row.shape[0]):
-            if row[j] > most and ranks[first + j] != mine:
-                most, where = row[j], first + j
+        start, width = 0, row.shape[0]
+        while start < width:
+            stop = min(start + _STRETCH, width)
+            # Counted without a branch, so that the processor compares many at once.
+            hits = 0
+            for j in range(start, stop):
+                hits += row[j] > most
+            if hits:
+                for j in range(start, stop):
+                    if row[j] > most and ranks[first + j] != mine:
+                        most, where = row[j], first + j
+            start = stop
         best[q], index[q] = most, where

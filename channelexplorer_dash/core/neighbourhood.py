@@ -127,12 +127,12 @@ def _strangers(values: npt.NDArray[np.float32], classes: Classes, asked: IntArra
     best, index = np.full(len(asked), -np.inf, kind), np.zeros(len(asked), np.int64)
     own = classes.ranks[asked]
     for some in chunks(len(asked), 1, _QUERIES):
-        left = centred_rows(values, asked[some], centre, kind)
+        left, _ = centred_rows(values, asked[some], centre, kind)
         for part in chunks(len(values), 2 * left.itemsize * values.shape[1], _BLOCK_BYTES):
-            right = centred_rows(values, np.arange(part.start, part.stop), centre, kind)
+            right, lengths = centred_rows(values, np.arange(part.start, part.stop), centre, kind)
             closeness = left @ right.T
             # x·y − ½‖y‖² falls with ‖x − y‖².
-            closeness -= (np.einsum("ij,ij->i", right, right) / 2).astype(kind)
+            closeness -= (lengths / 2).astype(kind)
             closest_stranger(closeness, part.start, own[some], classes.ranks, best[some], index[some])
     squared = np.empty(len(asked))
     between_rows(values, asked, index, squared)

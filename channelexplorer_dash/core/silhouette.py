@@ -13,8 +13,8 @@ from channelexplorer_dash.core.classes import Classes, classes_of
 from channelexplorer_dash.core.distances import centred_rows, distance_sums
 from channelexplorer_dash.core.moments import ClassMoments, class_moments
 
-# Queries that are worked on together: their bounds to all classes stand in memory.
-_QUERIES = 8192
+# Bytes of the bounds of all queries that are worked on together, to all classes.
+_BOUND_BYTES = 512 * 2**20
 # Rounding of the bounds in single precision, far on the safe side.
 _SLACK = 1e-4
 
@@ -68,8 +68,7 @@ def silhouettes(
     known = class_moments(values, labels) if moments is None else moments
     search = _Search(values, classes, known, len(asked))
     result = np.empty(len(asked))
-    for start in range(0, len(asked), _QUERIES):
-        some = slice(start, start + _QUERIES)
+    for some in chunks(len(asked), 8 * len(classes), _BOUND_BYTES):
         result[some] = search.silhouettes(asked[some])
     return result
 
@@ -102,7 +101,7 @@ class _Search:
         for rank, count in enumerate(moments.counts.tolist()):
             if not 1 < count <= queries / 8:
                 continue
-            rows = centred_rows(self._values, self._classes.members(rank), self._means[rank], self._kind)
+            rows, _ = centred_rows(self._values, self._classes.members(rank), self._means[rank], self._kind)
             gram = (rows @ rows.T).astype(np.float64)
             deviation[rank] = np.diagonal(gram).std()
             largest[rank] = np.linalg.eigvalsh(gram)[-1] / count
@@ -115,8 +114,7 @@ class _Search:
         for rank in np.unique(own[~alone]).tolist():
             here = np.flatnonzero(own == rank)
             a[here] = self._sums(asked[here], rank) / (self._classes.counts[rank] - 1)
-        upper, lower = self._bounds(asked)
-        lower[own, np.arange(len(asked))] = upper[own, np.arange(len(asked))] = np.inf
+        upper, lower = self._bounds(asked, own)
         first = np.argmin(upper, axis=0)
         for rank in range(len(self._classes)):
             self._nearer(asked, rank, first == rank, b)
@@ -129,30 +127,27 @@ class _Search:
         if len(here):
             b[here] = np.minimum(b[here], self._sums(asked[here], rank) / self._classes.counts[rank])
 
-    def _bounds(self, asked: IntArray) -> tuple[FloatArray, FloatArray]:
+    def _bounds(self, asked: IntArray, own: IntArray) -> tuple[FloatArray, FloatArray]:
         """Return upper and lower bounds of the mean distances to the classes, float32 (K, q)."""
+        from channelexplorer_dash.core.measure_loops import bound_means
+
         upper = np.empty((len(self._classes), len(asked)), np.float32)
         lower = np.empty_like(upper)
         shape = self._shape
-        for part in chunks(len(asked), 8 * max(self._values.shape[1], 2 * len(self._classes))):
-            rows = centred_rows(self._values, asked[part], self._centre, self._kind)
-            size = np.einsum("ij,ij->i", rows, rows).astype(np.float64)
-            squared = (self._centred @ rows.T).astype(np.float64)
-            squared *= -2
-            squared += self._lengths[:, None] + size
-            # What the product may be wrong by, in either direction.
-            error = _SLACK * (self._lengths[:, None] + size)
-            highest = np.maximum(squared, 0) + error
-            np.subtract(squared, error, out=squared)
-            np.maximum(squared, 0, out=squared)
-            most = highest + shape.within[:, None]
-            least = squared + shape.within[:, None]
-            spread = shape.deviation[:, None] + 2 * np.sqrt(highest * shape.largest[:, None])
-            with np.errstate(divide="ignore", invalid="ignore"):
-                bent = np.sqrt(least) * (1 - (spread / least) ** 2 / 2)
-            np.fmax(bent, np.sqrt(squared), out=bent)
-            upper[:, part] = np.sqrt(most) * (1 + _SLACK)
-            lower[:, part] = bent * (1 - _SLACK)
+        for part in chunks(len(asked), 8 * max(self._values.shape[1], len(self._classes))):
+            rows, lengths = centred_rows(self._values, asked[part], self._centre, self._kind)
+            bound_means(
+                self._centred @ rows.T,
+                lengths,
+                own[part],
+                self._lengths,
+                shape.within,
+                shape.deviation,
+                shape.largest,
+                _SLACK,
+                upper[:, part],
+                lower[:, part],
+            )
         return upper, lower
 
     def _sums(self, asked: IntArray, rank: int) -> DoubleArray:

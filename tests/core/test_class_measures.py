@@ -174,16 +174,46 @@ def plain_gdv(S: np.ndarray, labels: np.ndarray) -> float:
 def test_discrimination_value_is_that_of_a_plain_loop(case: Case) -> None:
     S, labels = case
     assume(several(labels))
-    assert discrimination_value(S, labels) == pytest.approx(plain_gdv(S, labels), rel=1e-6, abs=1e-7)
+    assert discrimination_value(S, labels).value == pytest.approx(plain_gdv(S, labels), rel=1e-6, abs=1e-7)
 
 
 def test_discrimination_value_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     S, labels = blobs(n=400)
     expected = plain_gdv(S, labels)
     monkeypatch.setattr(centroids_module, "DOUBLE_PRODUCTS", 0)
-    assert discrimination_value(S, labels) == pytest.approx(expected, rel=1e-6)
+    assert discrimination_value(S, labels).value == pytest.approx(expected, rel=1e-6)
     shuffled = np.random.default_rng(0).permutation(labels)
-    assert abs(discrimination_value(S, shuffled)) < 0.02 < 0.05 < -expected
+    assert abs(discrimination_value(S, shuffled).value) < 0.02 < 0.05 < -expected
+
+
+def test_the_interval_of_the_discrimination_value_leaves_out_each_image() -> None:
+    S, labels = blobs(n=40, c=5)
+    # Scaled before, so that a plain loop may leave images out without scaling anew.
+    labels[:2], labels[2] = 77, 78
+    scaled = (S - S.mean(axis=0)) / S.std(axis=0) / 2
+
+    def value(rows: np.ndarray) -> float:
+        apart = np.sqrt(np.square(scaled[rows][:, None] - scaled[rows][None]).sum(axis=2))
+        named = labels[rows]
+        within, between = [], []
+        for c in np.unique(named):
+            mine = np.flatnonzero(named == c)
+            if len(mine) > 1:
+                within.append(apart[np.ix_(mine, mine)][np.triu_indices(len(mine), 1)].mean())
+            between += [apart[np.ix_(mine, named == d)].mean() for d in np.unique(named) if d > c]
+        return float((np.mean(within) - np.mean(between)) / np.sqrt(5))
+
+    variance = 0.0
+    everything = np.arange(40)
+    for c in np.unique(labels):
+        mine = np.flatnonzero(labels == c)
+        if len(mine) > 1:
+            left = np.array([value(np.delete(everything, i)) for i in mine])
+            variance += (len(mine) - 1) / len(mine) * np.square(left - left.mean()).sum()
+    found = discrimination_value(S, labels)
+    assert found.value == pytest.approx(value(everything), rel=1e-6)
+    assert found.low is not None and found.high is not None
+    assert found.high - found.low == pytest.approx(2 * 1.959964 * np.sqrt(variance), rel=1e-5)
 
 
 def test_one_class_has_no_measure() -> None:
