@@ -70,7 +70,9 @@ def bootstrap(
     present, stratum, counts = np.unique(asked, return_inverse=True, return_counts=True)
     known, sizes = np.unique(labels, return_counts=True)
     weights = (sizes[np.searchsorted(known, present)] / counts)[stratum]
-    value = float(combined((weights @ given / weights.sum())[None])[0])
+    # The plain mean where all count alike: exactly 1 where all are right.
+    alike = bool((weights == weights[0]).all())
+    value = float(combined((given.mean(axis=0) if alike else weights @ given / weights.sum())[None])[0])
     strata = np.where(counts == 1, len(present), np.arange(len(present)))[stratum]
     order = np.argsort(strata, kind="stable")
     _, starts, counts = np.unique(strata[order], return_index=True, return_counts=True)
@@ -88,7 +90,8 @@ def bootstrap(
         means[replicate] = weight @ given[rows] / weight.sum()
     tail = (1 - COVERAGE) / 2
     low, high = np.quantile(combined(means), [tail, 1 - tail])
-    return Interval(value, float(low), float(high))
+    # Rounding aside, the value lies between them.
+    return Interval(value, min(float(low), value), max(float(high), value))
 
 
 def jackknife(measure: Callable[[IntArray], float], labels: npt.ArrayLike, seed: int = 0) -> Interval:
