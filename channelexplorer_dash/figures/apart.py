@@ -72,7 +72,7 @@ def apart_figure(found: ComingApart) -> Figure:
     )
     alt = (
         f"Map of {len(names)} classes: the layer from which on each pair stays apart, "
-        f"{int((found.depth == never).sum() / 2)} pairs nowhere."
+        f"{int(np.triu(found.depth == never, 1).sum())} pairs nowhere."
     )
     return figure(
         data=[trace],

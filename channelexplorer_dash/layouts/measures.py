@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.attributes import aria
+from channelexplorer_dash.layouts.controls import select
 from channelexplorer_dash.results import LayerFigure
 from channelexplorer_dash.selection import Measure
 
@@ -198,14 +199,7 @@ def measure_choice(measure: Measure) -> Component:
     """Return the line that chooses the profile's measure, explains it, and opens all of them."""
     return html.Div(
         [
-            dbc.Select(
-                id=ids.MEASURE,
-                options=[{"value": name, "label": text.name} for name, text in MEASURES.items()],
-                value=measure,
-                size="sm",
-                className="ce-select",
-                **aria(label="Separability measure of the depth profile"),
-            ),
+            select(ids.MEASURE, "By", [(name, text.name) for name, text in MEASURES.items()], measure),
             html.Button(
                 "?",
                 id=ids.MEASURE_HELP,
