@@ -190,8 +190,8 @@ class ComingApart:
     ``depth`` int64 (K, K) holds positions in ``layers``, their number standing for never: the first layer
     from which on the accuracy stays at ``threshold`` or above. Off the diagonal it is of the two classes
     alone, on it of the class among all. ``accuracy`` float32 (K, K) is that of the last layer. ``classes``
-    are the labels of the K that are shown, of ``of``; ``hardest`` are the pairs that come apart last, each the
-    positions of two classes.
+    are the labels of the K that are shown, of ``of``; ``hardest`` are the pairs that come apart last, each
+    the positions of two classes.
     """
 
     layers: tuple[Layer, ...]

@@ -10,8 +10,8 @@ from channelexplorer_dash.results import Honesty
 
 MEANING = (
     "How honest the picture is, here / in all dimensions. kNN: share of images whose nearest others mostly "
-    "have their label. DSC (distance consistency): share of images nearest to the mean of their own class. Trust "
-    "(trustworthiness): 1 where all neighbours in the picture are neighbours in the layer, too."
+    "have their label. DSC (distance consistency): share of images nearest to the mean of their own class. "
+    "Trust (trustworthiness): 1 where all neighbours in the picture are neighbours in the layer, too."
 )
 
 

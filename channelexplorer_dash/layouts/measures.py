@@ -168,7 +168,7 @@ def short_number(value: float | None) -> str:
     size = abs(value)
     if size < 10:
         return f"{value:.2f}".replace("-", "−")
-    if size < 1000:
+    if size < 10_000:
         return f"{value:.0f}".replace("-", "−")
     return f"{value:.0e}".replace("e+0", "e").replace("e+", "e").replace("-", "−")
 

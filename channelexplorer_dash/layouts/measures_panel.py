@@ -136,8 +136,8 @@ def apart_note(found: ComingApart) -> list[Component]:
         html.P(
             "The colour of a cell is the first layer from which on two classes stay apart: at least "
             f"{found.threshold:.0%} of their images, both classes counting alike, are nearer to the mean of "
-            "their own class than to the other's (each left out of its own mean). On the diagonal it is the class "
-            f"among all.{shown}"
+            "their own class than to the other's (each left out of its own mean). On the diagonal it is the "
+            f"class among all.{shown}"
         ),
         html.H3("Come apart last" if found.hardest else "", className="ce-help-title"),
         html.Ol([html.Li(_pair(found, names, first, second)) for first, second in found.hardest]),
