@@ -19,6 +19,7 @@ _CANCELLED = 1e-2
 _STRETCH = 64
 
 # Sums whose order does not matter, so that several are taken at once.
+_bounding = partial(compiled, fastmath=True)
 _summing = partial(compiled, fastmath={"reassoc", "nsz", "contract"})
 
 
@@ -46,15 +47,13 @@ def gather_centred(values: Array, rows: Array, centre: Array, centred: Array, le
         lengths[i] = total
 
 
-@_summing
+@_bounding
 def bound_means(
     products: Array,
+    along: Array,
     lengths: Array,
     own: Array,
-    mean_lengths: Array,
-    within: Array,
-    deviation: Array,
-    largest: Array,
+    shapes: Array,
     slack: float,
     upper: Array,
     lower: Array,
@@ -63,26 +62,30 @@ def bound_means(
 
     Parameters
     ----------
-    products
-        (K, q): of the centred class means and queries.
+    products, along
+        (K, q): of the centred class means, and of the classes' widest directions, with the centred queries.
     lengths, own
         (q,): squared lengths of the centred queries; their class, whose bounds become infinite.
-    mean_lengths, within, deviation, largest
-        float64 (K,): squared lengths of the centred means; W, σ and λ of the classes.
+    shapes
+        float64 (K, 6): of each class the squared length of its centred mean, W, σ, λ, λ′, and the place of
+        its mean along its widest direction.
     slack
         Relative error that the products may have.
     upper, lower
         float32 (K, q), written.
     """
     for k in range(products.shape[0]):
-        spread, shape, root = within[k], deviation[k], np.sqrt(largest[k])
+        length, spread, deviation, widest, second, place = shapes[k]
         for i in range(products.shape[1]):
-            whole = mean_lengths[k] + lengths[i]
+            whole = length + lengths[i]
             squared = whole - 2 * np.float64(products[k, i])
             highest = max(squared, 0.0) + slack * whole
             lowest = max(squared - slack * whole, 0.0)
             least = lowest + spread
-            bend = (shape + 2 * np.sqrt(highest) * root) / max(least, 1e-300)
+            aside = np.float64(along[k, i]) - place
+            aside = min(aside * aside + slack * whole, highest)
+            variance = widest * aside + second * (highest - aside)
+            bend = (deviation + 2 * np.sqrt(variance)) / max(least, 1e-300)
             bent = np.sqrt(least) * (1 - bend * bend / 2)
             upper[k, i] = np.sqrt(highest + spread) * (1 + slack)
             lower[k, i] = max(bent, np.sqrt(lowest)) * (1 - slack)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,11 @@ def silhouettes(
     class, and where a = b = 0.
 
     Only b's minimum is wanted, so that most classes need no distance: the mean distance of x to class c is
-    at least ‖x − μ_c‖ and at most √m, m = ‖x − μ_c‖² + W_c (Jensen), with W_c = Σ ‖y − μ_c‖² / n_c; and, as
+    at least D = ‖x − μ_c‖ and at most √m, m = D² + W_c (Jensen), with W_c = Σ ‖y − μ_c‖² / n_c; and, as
     √t ≥ (3t − t²) / 2, it is at least √m · (1 − v / (2m²)), where v, the variance of ‖x − y‖² over y in c, is
-    at most (σ_c + 2 ‖x − μ_c‖ √λ_c)² for σ_c the standard deviation of ‖y − μ_c‖² and λ_c the largest
-    eigenvalue of the class's covariance. The class of the least upper bound is measured first, then those
-    whose lower bound is below what is known.
+    at most (σ_c + 2 √(λ a² + λ′ (D² − a²)))² for σ_c the standard deviation of ‖y − μ_c‖², λ and λ′ the
+    largest two eigenvalues of the class's covariance, and a what x − μ_c has along the first eigenvector.
+    The class of the least upper bound is measured first, then those whose lower bound is below what is known.
 
     Products are in double precision where they are few, else in single precision on rows centred by the
     class's mean; distances that cancel are summed up again in double precision.
@@ -73,15 +73,6 @@ def silhouettes(
     return result
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """What the bounds need of each class, all float64 (K,)."""
-
-    within: DoubleArray
-    deviation: DoubleArray
-    largest: DoubleArray
-
-
 class _Search:
     """The nearest other class of queries, by bounds first."""
 
@@ -90,22 +81,34 @@ class _Search:
         self._kind = precision(values, queries * values.size)
         self._centre = moments.counts @ moments.mean / moments.counts.sum()
         centred = moments.mean - self._centre
-        self._lengths = np.einsum("ij,ij->i", centred, centred)
         self._centred = centred.astype(self._kind)
-        self._shape = self._shapes(moments, queries)
+        self._shapes, self._widest = self._measured(centred, moments, queries)
 
-    def _shapes(self, moments: ClassMoments, queries: int) -> _Shape:
-        """Return the shapes; λ_c of a class so large that finding it would cost too much is its trace."""
+    def _measured(
+        self, centred: DoubleArray, moments: ClassMoments, queries: int
+    ) -> tuple[DoubleArray, npt.NDArray[Any]]:
+        """Return what the bounds need of each class, (K, 6), and its widest direction, (K, C).
+
+        A class so large that finding its eigenvalues would cost too much has its trace instead of them.
+        """
         within = moments.m2.sum(axis=1) / moments.counts
-        deviation, largest = within * np.sqrt(np.maximum(moments.counts - 1, 0)), within.copy()
+        shapes = np.zeros((len(within), 6))
+        shapes[:, 0] = np.einsum("ij,ij->i", centred, centred)
+        shapes[:, 1] = shapes[:, 3] = shapes[:, 4] = within
+        shapes[:, 2] = within * np.sqrt(np.maximum(moments.counts - 1, 0))
+        widest = np.zeros(centred.shape, self._kind)
         for rank, count in enumerate(moments.counts.tolist()):
             if not 1 < count <= queries / 8:
                 continue
-            rows, _ = centred_rows(self._values, self._classes.members(rank), self._means[rank], self._kind)
-            gram = (rows @ rows.T).astype(np.float64)
-            deviation[rank] = np.diagonal(gram).std()
-            largest[rank] = np.linalg.eigvalsh(gram)[-1] / count
-        return _Shape(within, deviation, np.maximum(largest, 0.0))
+            members = self._classes.members(rank)
+            rows, lengths = centred_rows(self._values, members, self._means[rank], self._kind)
+            values, vectors = np.linalg.eigh((rows @ rows.T).astype(np.float64))
+            shapes[rank, 2] = lengths.std()
+            shapes[rank, 3], shapes[rank, 4] = np.maximum(values[[-1, -2]], 0) / count
+            direction = vectors[:, -1] @ rows
+            widest[rank] = direction / max(float(np.linalg.norm(direction)), np.finfo(np.float32).tiny)
+        shapes[:, 5] = np.einsum("ij,ij->i", widest, centred)
+        return shapes, widest
 
     def silhouettes(self, asked: IntArray) -> DoubleArray:
         own = self._classes.ranks[asked]
@@ -133,17 +136,14 @@ class _Search:
 
         upper = np.empty((len(self._classes), len(asked)), np.float32)
         lower = np.empty_like(upper)
-        shape = self._shape
         for part in chunks(len(asked), 8 * max(self._values.shape[1], len(self._classes))):
             rows, lengths = centred_rows(self._values, asked[part], self._centre, self._kind)
             bound_means(
                 self._centred @ rows.T,
+                self._widest @ rows.T,
                 lengths,
                 own[part],
-                self._lengths,
-                shape.within,
-                shape.deviation,
-                shape.largest,
+                self._shapes,
                 _SLACK,
                 upper[:, part],
                 lower[:, part],

@@ -79,8 +79,9 @@ def guide() -> list[Component]:
             [
                 html.Li("Choose classes and images in the Dataset View, then press Apply."),
                 html.Li(
-                    "Choose a layer in Layers. The bar says how far the classes are apart in that layer, by the "
-                    "measure that you choose (the ? beside it explains it); the thin line is its 95 % interval. "
+                    "Choose a layer in Layers. The bar says how far the classes are apart in that layer, by "
+                    "the measure that you choose (the ? beside it explains it); the thin line is its 95 % "
+                    "interval. "
                     "All shows every measure of every layer, and at which layer each pair of classes comes "
                     "apart."
                 ),
