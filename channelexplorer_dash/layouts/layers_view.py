@@ -102,7 +102,7 @@ def _row(row: LayerFigure, profile: Profile, scale: BarScale) -> Component:
 
 def _bar(row: LayerFigure, scale: BarScale) -> list[Component]:
     """Return the bar from 0 to the value, and the interval across its end."""
-    bars = [html.Span(className="ce-bar-fill", style=scale.span(0.0, row.value or 0.0))]
+    bars: list[Component] = [html.Span(className="ce-bar-fill", style=scale.span(0.0, row.value or 0.0))]
     if row.low is not None and row.high is not None:
         bars.append(html.Span(className="ce-bar-interval", style=scale.span(row.low, row.high)))
     return bars

@@ -22,7 +22,7 @@ _STEPS = 5
 
 def measures_panel() -> Component:
     """Return the closed panel, empty."""
-    return dbc.Modal(
+    closed: Component = dbc.Modal(
         [
             dbc.ModalHeader(dbc.ModalTitle("How far the classes are apart"), close_button=True),
             dbc.ModalBody(
@@ -55,6 +55,7 @@ def measures_panel() -> Component:
         scrollable=True,
         className="ce-measures-panel",
     )
+    return closed
 
 
 def measure_table(matrix: MeasureMatrix) -> list[Component]:

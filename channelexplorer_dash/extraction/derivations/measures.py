@@ -67,8 +67,12 @@ def _figure(measure: Callable[[], Interval]) -> dict[str, Any]:
     try:
         found = measure()
     except DatasetError as error:
-        return {"value": None, "low": None, "high": None, "why": str(error)}
+        return _undefined(str(error))
     return {**asdict(found), "why": ""}
+
+
+def _undefined(why: str) -> dict[str, Any]:
+    return {"value": None, "low": None, "high": None, "why": why}
 
 
 def _publish(
@@ -98,8 +102,7 @@ def _neighbourhood(store: Store, plan: Derivation) -> None:
     try:
         found = neighbourhood(layer.rows, layer.labels, asked)
     except DatasetError as error:
-        undefined = {"value": None, "low": None, "high": None, "why": str(error)}
-        figures |= {"thornton": undefined, "n2": undefined}
+        figures |= dict.fromkeys(("thornton", "n2"), _undefined(str(error)))
     else:
         figures["thornton"] = _figure(lambda: bootstrap(found.right, labels, layer.labels))
         figures["n2"] = _figure(lambda: bootstrap(found.contributions, labels, layer.labels, nearest_ratio))
@@ -165,40 +168,35 @@ def _class_pairs(store: Store, plan: Derivation) -> None:
 @derives("dispersion")
 def _dispersion(store: Store, plan: Derivation) -> None:
     layer = _layer(store, plan)
-    names = ("davies_bouldin", "calinski_harabasz", "nc2")
-    whys = dict.fromkeys(names, "")
+    whole = _dispersions(layer)
 
     def measured(left: IntArray) -> DoubleArray:
-        everything = len(left) == len(layer.labels)
-        rows = layer.rows if everything else layer.rows[left]
-        labels = layer.labels[left]
-        moments = layer.moments if everything else class_moments(rows, labels)
-        values = []
-        for name, measure in zip(
-            names,
-            (
-                lambda: davies_bouldin(rows, labels, moments),
-                lambda: calinski_harabasz(moments),
-                lambda: simplex_gaps(moments).simplex,
-            ),
-            strict=True,
-        ):
-            try:
-                values.append(measure())
-            except DatasetError as error:
-                values.append(np.nan)
-                if everything:
-                    whys[name] = str(error)
-        return np.array(values)
+        rows, labels = layer.rows[left], layer.labels[left]
+        found = _dispersions(_Layer(rows, labels, class_moments(rows, labels)))
+        return np.array([np.nan if isinstance(value, str) else value for value in found.values()])
 
-    found = jackknives(measured, layer.labels)
+    intervals = jackknives(measured, layer.labels)
     figures = {
-        name: {**asdict(interval), "why": ""}
-        if not whys[name]
-        else {"value": None, "low": None, "high": None, "why": whys[name]}
-        for name, interval in zip(names, found, strict=True)
+        name: _undefined(value) if isinstance(value, str) else {**asdict(interval), "why": ""}
+        for (name, value), interval in zip(whole.items(), intervals, strict=True)
     }
     _publish(store, plan, layer, len(layer.labels), figures)
+
+
+def _dispersions(layer: _Layer) -> dict[str, float | str]:
+    """Return what needs the moments and at most the distances to the own mean; or why there is none."""
+    measures: dict[str, Callable[[], float]] = {
+        "davies_bouldin": lambda: davies_bouldin(layer.rows, layer.labels, layer.moments),
+        "calinski_harabasz": lambda: calinski_harabasz(layer.moments),
+        "nc2": lambda: simplex_gaps(layer.moments).simplex,
+    }
+    found: dict[str, float | str] = {}
+    for name, measure in measures.items():
+        try:
+            found[name] = measure()
+        except DatasetError as error:
+            found[name] = str(error)
+    return found
 
 
 @derives("discrimination")
