@@ -183,6 +183,16 @@
     if (panel) panel.scrollIntoView({ behavior: "smooth", block: "nearest" });
   });
 
+  // A cell of the layers × measures table opens its layer as the layer's own row does.
+  document.addEventListener("click", function (event) {
+    const cell = event.target.closest(".ce-cell[data-layer]");
+    if (!cell) return;
+    const row = document.getElementById(page.idText({ panel: cell.dataset.layer, part: "row", view: "layers" }));
+    if (!row) return;
+    dash_clientside.set_props(page.ids().measuresPanel, { is_open: false });
+    row.click();
+  });
+
   /* Status lines --------------------------------------------------------------------------------------- */
 
   // How long a line waits for an answer before it asks again: the network may be down for a while.

@@ -51,14 +51,14 @@ def run(*, quick: bool) -> list[Claim]:
     return claims
 
 
-def activations(n: int) -> tuple[FloatArray, IntArray]:
+def activations(n: int, classes: int = CLASSES) -> tuple[FloatArray, IntArray]:
     """Return float32 (n, 2,048), not negative, and labels."""
     rng = np.random.default_rng(0)
-    shares = 1 / np.arange(1, CLASSES + 1) ** 0.5
-    labels = rng.choice(CLASSES, n, p=shares / shares.sum())
+    shares = 1 / np.arange(1, classes + 1) ** 0.5
+    labels = rng.choice(classes, n, p=shares / shares.sum())
     axes = rng.standard_normal((TRAITS, CHANNELS), dtype=np.float32)
     axes /= np.sqrt(np.arange(1, TRAITS + 1, dtype=np.float32))[:, None]
-    centres = rng.standard_normal((CLASSES, TRAITS), dtype=np.float32)
+    centres = rng.standard_normal((classes, TRAITS), dtype=np.float32)
     S = np.empty((n, CHANNELS), np.float32)
     for start in range(0, n, 1000):
         some = labels[start : start + 1000]

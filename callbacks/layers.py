@@ -31,13 +31,20 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Output(STATE, "data"),
         Input(ids.part("profile", "tick", PROFILE_LINE), "data"),
         Input(ids.GRANULARITY, "value"),
+        Input(ids.MEASURE, "value"),
         Input(ids.JOB_CONTROL, "data"),
         State(ids.VIEW, "data"),
         State(ids.DESCRIBED, "data"),
         State(STATE, "data"),
     )
     def show_profile(
-        _ticks: Any, granularity: Any, control: Any, view: Any, described: str | None, state: Any
+        _ticks: Any,
+        granularity: Any,
+        measure: Any,
+        control: Any,
+        view: Any,
+        described: str | None,
+        state: Any,
     ) -> tuple[Any, ...]:
         unchanged = (no_update,) * 4
         # A page that comes with its panels calls this for every input, before any button was clicked.
@@ -49,7 +56,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
                 return *unchanged, lines.cancel(explorer, state)
             lines.forgive(explorer, state)
         try:
-            answer = explorer.profile(View.from_json(view), granularity)
+            answer = explorer.profile(View.from_json(view), granularity, measure)
         except ChannelExplorerError as error:
             return *unchanged, lines.failed(error)
         if isinstance(answer, Pending):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dash import MATCH, Dash, Input, Output, Patch, State
+from dash import MATCH, Dash, Input, Output, Patch, State, html
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks.colours import colouring_of
+from channelexplorer_dash.errors import JobFailedError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.scatterplot import METHODS, marker_patch, scatter_figure
+from channelexplorer_dash.layouts.honesty import honesty_line
 from channelexplorer_dash.layouts.legend import legend
 from channelexplorer_dash.results import Pending, Scatter
 from channelexplorer_dash.selection import View
@@ -59,7 +61,30 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             figure = scatter_figure(scatter, colouring, explorer.settings.webgl_points)
         return figure, legend(colouring), extent(scatter), answer.key
 
-    return {"draw_scatterplot": draw_scatterplot}
+    @app.callback(
+        Output(ids.part("scatterplot", "honesty", MATCH), "children"),
+        Output(ids.part("scatterplot", "tick", MATCH), "max_intervals"),
+        Input(ids.part("scatterplot", "drawn", MATCH), "data"),
+        Input(ids.part("scatterplot", "tick", MATCH), "n_intervals"),
+        State(ids.PROJECTION, "value"),
+        State(ids.part("scatterplot", "version", MATCH), "id"),
+        State(ids.VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    def show_honesty(
+        drawn: str | None, ticks: int | None, projection: Any, part: Mapping[str, Any], view: Any
+    ) -> tuple[Any, int]:
+        if not drawn:
+            raise PreventUpdate
+        try:
+            answer = explorer.honesty(View.from_json(view), str(part["panel"]), projection)
+        except JobFailedError as error:
+            return html.Span(str(error), className="ce-flag"), ticks or 0
+        if isinstance(answer, Pending):
+            return [], (ticks or 0) + 1
+        return honesty_line(answer.value), ticks or 0
+
+    return {"draw_scatterplot": draw_scatterplot, "show_honesty": show_honesty}
 
 
 def extent(scatter: Scatter) -> str:

@@ -70,6 +70,17 @@ PROFILE = "ce-profile"
 PROFILE_STATUS = "ce-profile-status"
 PROFILED = "ce-profiled"
 
+# Separability measures
+MEASURE = "ce-measure"
+MEASURE_HELP = "ce-measure-help"
+MEASURE_HELP_TEXT = "ce-measure-help-text"
+MEASURES_OPEN = "ce-measures-open"
+MEASURES_PANEL = "ce-measures-panel"
+MEASURES_TAB = "ce-measures-tab"
+MEASURES_TABLE = "ce-measures-table"
+APART_NOTE = "ce-apart-note"
+APART_GRAPH = "ce-apart-graph"
+
 # Panels
 PANELS = "ce-panels"
 

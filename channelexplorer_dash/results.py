@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from channelexplorer_dash.core.contribution import Effect
 from channelexplorer_dash.models.description import Layer
+from channelexplorer_dash.selection import Measure
 
 T = TypeVar("T")
 FloatArray = npt.NDArray[np.float32]
@@ -151,30 +152,79 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class LayerFigure:
-    """One row of the depth profile; ``accuracy`` is None until it is known.
+    """A separability measure of a layer; ``value`` is None until it is known, or where it is not defined.
 
-    ``standard_error`` is 0 where every image was asked for its neighbours.
+    ``low`` and ``high`` are the ends of its 95 % interval, ``why`` says why there is no value.
     """
 
     layer: Layer
-    accuracy: float | None
-    standard_error: float = 0.0
+    value: float | None
+    low: float | None = None
+    high: float | None = None
     non_finite: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The depth profile: leave-one-out kNN accuracy of every layer of a granularity, in execution order.
+    """The depth profile: one measure of every layer of a granularity, in execution order.
 
-    ``voters`` of the ``images`` were asked for their neighbours among all.
+    It is by ``voters`` of the ``images``; ``chance`` is what guessing reaches, None where that means nothing.
     """
 
     rows: tuple[LayerFigure, ...]
+    measure: Measure
     neighbours: int
-    chance: float
+    chance: float | None
     voters: int
     images: int
     job: Job | None
+
+
+@dataclass(frozen=True)
+class MeasureMatrix:
+    """Every measure of every layer of a granularity, in execution order: what is known so far."""
+
+    layers: tuple[Layer, ...]
+    figures: Mapping[Measure, tuple[LayerFigure, ...]]
+    job: Job | None
+
+
+@dataclass(frozen=True)
+class ComingApart:
+    """At which layer each pair of classes comes apart.
+
+    ``depth`` int64 (K, K) holds positions in ``layers``, their number standing for never: the first layer
+    from which on the accuracy stays at ``threshold`` or above. Off the diagonal it is of the two classes
+    alone, on it of the class among all. ``accuracy`` float32 (K, K) is that of the last layer. ``classes``
+    are the labels of the K that are shown, of ``of``; ``hardest`` are the pairs that come apart last, each
+    the positions of two classes.
+    """
+
+    layers: tuple[Layer, ...]
+    classes: IntArray
+    class_names: tuple[str, ...]
+    depth: IntArray
+    accuracy: FloatArray
+    hardest: tuple[tuple[int, int], ...]
+    threshold: float
+    of: int
+
+
+@dataclass(frozen=True)
+class Honesty:
+    """What a picture says of the classes beside what all dimensions say; None where it is not defined.
+
+    ``knn`` and ``consistency`` are pairs: of the two dimensions, and of all. ``trust`` is the
+    trustworthiness, by ``trusted`` images. ``flags`` say in words what is not to be believed.
+    """
+
+    knn: tuple[float, float]
+    consistency: tuple[float, float]
+    trust: float | None
+    trusted: int
+    method: str
+    flags: tuple[str, ...]
 
 
 @dataclass(frozen=True)

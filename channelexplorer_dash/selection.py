@@ -35,9 +35,25 @@ Sorting = Literal[
     "selectivity",
     "auroc",
 ]
+Measure = Literal[
+    "knn",
+    "thornton",
+    "centroid",
+    "probe",
+    "silhouette",
+    "silhouette_squared",
+    "gdv",
+    "calinski_harabasz",
+    "davies_bouldin",
+    "n2",
+    "nc1",
+    "nc2",
+    "hubness",
+]
 
 MAX_QUERY_CHARACTERS = 8_000
 MAX_PANELS = 4
+_LOOKS = ("granularity", "colour_by", "projection", "jaccard", "order", "sorting", "measure")
 _RUN = re.compile(r"^[0-9a-z]+(\.[0-9a-z]+)*$")
 
 
@@ -160,6 +176,7 @@ class Selection:
     jaccard: JaccardMode = "auto"
     order: JaccardOrder = "class"
     sorting: Sorting = "variance"
+    measure: Measure = "knn"
     marks: Marks = field(default_factory=Marks)
 
     def __post_init__(self) -> None:
@@ -168,6 +185,7 @@ class Selection:
         _one_of("Jaccard mode", self.jaccard, get_args(JaccardMode))
         _one_of("order", self.order, get_args(JaccardOrder))
         _one_of("sorting", self.sorting, get_args(Sorting))
+        _one_of("measure", self.measure, get_args(Measure))
         if len(self.layers) > MAX_PANELS:
             raise SelectionError(f"At most {MAX_PANELS} panels can be open at once.")
 
@@ -181,7 +199,7 @@ class Selection:
         if self.view.classes is not None:
             pairs.append(("classes", encode_indices(self.view.classes)))
         pairs += [("layer", layer) for layer in self.layers]
-        for name in ("granularity", "colour_by", "projection", "jaccard", "order", "sorting"):
+        for name in _LOOKS:
             if (value := getattr(self, name)) != getattr(default, name):
                 pairs.append((name, value))
         if self.marks.images:
@@ -226,9 +244,7 @@ class Selection:
                 view=view,
                 layers=tuple(dict.fromkeys(values.get("layer", []))),
                 marks=_read_marks(single),
-                **_read(
-                    single, {}, ("granularity", "colour_by", "projection", "jaccard", "order", "sorting")
-                ),
+                **_read(single, {}, _LOOKS),
             )
         except (ValueError, OverflowError) as error:
             raise SelectionError("The link holds a value that cannot be read as a number.") from error
@@ -354,6 +370,11 @@ def check_projection(value: object) -> None:
 def check_sorting(value: object) -> None:
     """Raise SelectionError where a sorting that a page sent is none."""
     _one_of("sorting", value, get_args(Sorting))
+
+
+def check_measure(value: object) -> None:
+    """Raise SelectionError where a measure that a page sent is none."""
+    _one_of("measure", value, get_args(Measure))
 
 
 def check_granularity(value: object) -> None:

@@ -99,6 +99,44 @@ class Settings(BaseSettings):
         description="images that vote for the depth profile's kNN accuracy, by their neighbours among all; "
         "a stratified sample where there are more; 0 for all",
     )
+    measure_images: int = Field(
+        default=5000,
+        ge=50,
+        description="images, a stratified sample of more, of the measures that compare all pairs: the "
+        "generalised discrimination value and hubness",
+    )
+    apart_from: float = Field(
+        default=0.95,
+        gt=0.5,
+        le=1,
+        description="balanced accuracy from which on two classes count as apart, on the map of which classes "
+        "come apart where",
+    )
+    apart_classes: int = Field(
+        default=60,
+        ge=2,
+        le=300,
+        description="classes on that map; of more, those that come apart last",
+    )
+    picture_images: int = Field(
+        default=3000,
+        ge=20,
+        le=20_000,
+        description="images, a stratified sample of more, of the trustworthiness of a projection",
+    )
+    picture_gap: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="difference between what two and all dimensions say of the classes from which on the "
+        "scatterplot is flagged",
+    )
+    picture_trust: float = Field(
+        default=0.85,
+        ge=0,
+        le=1,
+        description="trustworthiness below which the scatterplot is flagged",
+    )
     projection_images: int = Field(
         default=20_000,
         ge=100,

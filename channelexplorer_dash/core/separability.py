@@ -83,15 +83,32 @@ def loo_knn_accuracy(
     DatasetError
         If shapes do not fit, or S holds NaN or infinity.
     """
+    right, voters = knn_votes(S, labels, k, metric, queries, seed)
+    known = label_array(labels, len(np.asarray(labels)))
+    accuracy, error = _stratified_mean(right, known[voters], known)
+    return KnnAccuracy(accuracy, error, len(voters), len(known))
+
+
+def knn_votes(
+    S: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    k: int = 5,
+    metric: str = "cosine",
+    queries: int = 0,
+    seed: int = 0,
+) -> tuple[BoolArray, IntArray]:
+    """Return which voters of :func:`loo_knn_accuracy` are right, bool (q,), and their rows, int64 (q,).
+
+    Parameters and errors are those of :func:`loo_knn_accuracy`.
+    """
     values = matrix(S)
     known = label_array(labels, len(values))
     voters = stratified(known, queries, seed) if queries else np.arange(len(known))
     near = nearest_neighbours(values, k, metric, voters).indices
     if not near.shape[1]:
-        return KnnAccuracy(0.0, 0.0, len(voters), len(known))
+        return np.zeros(len(voters), np.bool_), voters
     right: BoolArray = _vote(known[near]) == known[voters]
-    accuracy, error = _stratified_mean(right, known[voters], known)
-    return KnnAccuracy(accuracy, error, len(voters), len(known))
+    return right, voters
 
 
 def _stratified_mean(right: BoolArray, asked: IntArray, labels: IntArray) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from channelexplorer_dash.datasets.base import Dataset
-from channelexplorer_dash.explorer import answers, contributions
+from channelexplorer_dash.explorer import answers, contributions, measuring
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.contributions import Ablated, Groups
 from channelexplorer_dash.explorer.desk import Desk
@@ -32,13 +32,16 @@ from channelexplorer_dash.results import (
     Answer,
     ChannelDetail,
     ClassJaccard,
+    ComingApart,
     ContrastDetail,
     FloatArray,
     Heatmap,
+    Honesty,
     ImageJaccard,
     ImageRow,
     IntArray,
     Job,
+    MeasureMatrix,
     PairDetail,
     PanelStatus,
     Pending,
@@ -54,12 +57,14 @@ from channelexplorer_dash.selection import (
     JaccardMode,
     JaccardOrder,
     Marks,
+    Measure,
     PairMark,
     Projection,
     Selection,
     Sorting,
     View,
     check_granularity,
+    check_measure,
     check_projection,
     check_sorting,
 )
@@ -235,13 +240,38 @@ class Explorer:
             return asked
         return Ready(np.asarray(self._store.array(Kind.ARRAY, asked.key)), asked.key)
 
-    def profile(self, view: View, granularity: Granularity) -> Answer[Profile]:
+    # How far the classes are apart
+
+    def profile(self, view: View, granularity: Granularity, measure: Measure = "knn") -> Answer[Profile]:
         """Return the depth profile, with the layers that are known so far; have the rest computed."""
+        check_measure(measure)
+        asked = self._of_all_layers(view, granularity)
+        return asked if isinstance(asked, Pending) else measuring.profile(asked, measure)
+
+    def measures(self, view: View, granularity: Granularity) -> Answer[MeasureMatrix]:
+        """Return every measure of every layer, as far as they are known; have the rest computed."""
+        asked = self._of_all_layers(view, granularity)
+        return asked if isinstance(asked, Pending) else measuring.matrix(asked)
+
+    def coming_apart(self, view: View, granularity: Granularity) -> Answer[ComingApart]:
+        """Return at which layer each pair of classes comes apart, once all layers are known."""
+        asked = self._of_all_layers(view, granularity)
+        return asked if isinstance(asked, Pending) else measuring.coming_apart(asked)
+
+    def honesty(self, view: View, layer: str, projection: Projection) -> Answer[Honesty]:
+        """Return how far a layer's picture can be believed."""
+        check_projection(projection)
+        prepared = self._prepare(view, layer)
+        if isinstance(prepared, Pending):
+            return prepared
+        return measuring.honesty(self._work, prepared.view, prepared.layer, prepared.summary, projection)
+
+    def _of_all_layers(self, view: View, granularity: Granularity) -> measuring.AllLayers | Pending:
         check_granularity(granularity)
         described = self.describe(view.model)
         if isinstance(described, Pending):
             return described
-        return self._work.profile(view, described.value, described.key, granularity)
+        return measuring.AllLayers(self._work, view, described.value, described.key, granularity)
 
     def images(self, view: View, image_ids: Iterable[int]) -> tuple[ImageRow, ...]:
         """Return what is known of some images, at once; predictions are None until they are computed.

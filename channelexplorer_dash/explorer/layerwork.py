@@ -15,6 +15,7 @@ from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.desk import Desk
 from channelexplorer_dash.extraction.plan import (
     FITTED_TO_SOME,
+    MEASURED,
     Ablation,
     Derivation,
     DerivationName,
@@ -30,16 +31,16 @@ from channelexplorer_dash.results import (
     FloatArray,
     IntArray,
     Job,
-    LayerFigure,
     PanelStatus,
     Pending,
-    Profile,
     Ready,
     Sample,
 )
-from channelexplorer_dash.selection import Granularity, Projection, View
+from channelexplorer_dash.selection import Projection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import Kind, Store, digest, schema
+
+_OF_S_ITSELF = {"class_pairs", *MEASURED.values()}
 
 # Images that an ablation publishes at once: its progress is read off these parts.
 _ABLATION_SHARD = 64
@@ -94,6 +95,15 @@ class LayerWork:
     def rows(self, summary: str, image_ids: IntArray) -> FloatArray:
         """Return rows of S, float32 (n, C)."""
         return np.asarray(self.store.array(Kind.SUMMARY, summary)[image_ids])
+
+    def published(self, view: View, layer: str) -> str | None:
+        """Return the key of a layer's S where it is there; nothing is computed."""
+        key = self._summary_key(view, layer)
+        return key if self.store.has(Kind.SUMMARY, key) else None
+
+    def labels(self, view: View) -> IntArray:
+        """Return the labels of the view's images, int64 (n,)."""
+        return self._catalogue.sample(view)[0].labels
 
     # What is derived from S
 
@@ -218,7 +228,7 @@ class LayerWork:
         )
         return self._desk.ask(plan, plan.key, Kind.ARRAY)
 
-    # Panels and the profile
+    # Panels
 
     def status(
         self, view: View, description: ModelDescription, layer: Layer, projection: Projection
@@ -270,39 +280,6 @@ class LayerWork:
         """Return the parameters of a projection."""
         some = {"images": self.settings.projection_images} if projection in FITTED_TO_SOME else {}
         return {"method": projection, "seed": 0, **some}
-
-    def profile(
-        self, view: View, description: ModelDescription, key: str, granularity: Granularity
-    ) -> Answer[Profile]:
-        """Return the depth profile with what is known; have the model run to its end for the rest."""
-        layers = description.at(granularity)
-        asked = self.compute(view, description, tuple(layer.name for layer in layers), output=True)
-        job = asked.job if isinstance(asked, Pending) else None
-        neighbours = self.settings.knn_neighbours
-        asked_for = {"neighbours": neighbours, "queries": self.settings.knn_queries}
-        voters = images = 0
-        rows: list[LayerFigure] = []
-        measuring: list[Job] = []
-        for layer in layers:
-            source = self._summary_key(view, layer.name)
-            figure = LayerFigure(layer, None)
-            if self.store.has(Kind.SUMMARY, source):
-                non_finite = int(self.store.record(about_key(source))["non_finite"])
-                answer = self.derive("knn", view, layer, source, patience=0, **asked_for)
-                if isinstance(answer, Ready):
-                    found = self.store.record(answer.value)
-                    voters, images = found["voters"], found["images"]
-                    figure = LayerFigure(layer, found["accuracy"], found["standard_error"], non_finite)
-                else:
-                    figure = LayerFigure(layer, None, non_finite=non_finite)
-                    measuring.append(answer.job)
-            rows.append(figure)
-        if job is None and measuring:
-            job = Job(measuring[0].key, measuring[0].label, len(layers) - len(measuring), len(layers))
-        counts = np.bincount(self._catalogue.sample(view)[0].labels)
-        chance = float(counts.max() / counts.sum())
-        state = digest([key, granularity, [row.accuracy for row in rows], job is None])
-        return Ready(Profile(tuple(rows), neighbours, chance, voters, images, job), state)
 
     def predictions(self, view: View) -> tuple[IntArray, FloatArray] | None:
         """Return predictions (-1: none) and confidences of all images of the dataset, if they are there."""
@@ -365,8 +342,8 @@ class LayerWork:
         self, name: DerivationName, view: View, layer: Layer, source: str, more: Mapping[str, Any]
     ) -> Derivation:
         _, sample = self._catalogue.sample(view)
-        # The profile is of S itself, so that its figures can be compared between any two views.
-        normalisation = "none" if name == "knn" else view.normalisation
+        # Measures are of S itself, so that their figures can be compared between any two views.
+        normalisation = "none" if name in _OF_S_ITSELF else view.normalisation
         return Derivation(name, layer.name, source, sample, {"normalisation": normalisation, **more})
 
     def _model_parameters(self, view: View) -> dict[str, Any]:

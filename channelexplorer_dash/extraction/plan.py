@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from channelexplorer_dash.errors import EngineError
 from channelexplorer_dash.extraction.ablation_plan import Ablation as Ablation
+from channelexplorer_dash.selection import Measure
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, digest
 from channelexplorer_dash.store import about_key as about_key
@@ -28,6 +29,16 @@ DerivationName = Literal[
     "components",
     "projection",
     "knn",
+    "neighbourhood",
+    "silhouette",
+    "class_means",
+    "class_pairs",
+    "dispersion",
+    "discrimination",
+    "collapse",
+    "probe",
+    "whole",
+    "picture",
     "kernel_norms",
     "overlay",
     "scorecard",
@@ -38,9 +49,28 @@ DerivationName = Literal[
 FITTED_TO_SOME = ("umap", "tsne")
 """Projections that are fitted to a part of many images, and place the others by it."""
 
+MEASURED: Mapping[Measure, DerivationName] = {
+    "knn": "knn",
+    "thornton": "neighbourhood",
+    "centroid": "class_means",
+    "probe": "probe",
+    "silhouette": "silhouette",
+    "silhouette_squared": "class_means",
+    "gdv": "discrimination",
+    "calinski_harabasz": "dispersion",
+    "davies_bouldin": "dispersion",
+    "n2": "neighbourhood",
+    "nc1": "collapse",
+    "nc2": "dispersion",
+    "hubness": "neighbourhood",
+}
+"""Which record holds a separability measure; all are of S itself, whatever the view's normalisation."""
+
 _RESULTS: Mapping[str, Kind] = {
     "statistics": Kind.TABLE,
-    "knn": Kind.RECORD,
+    **dict.fromkeys(MEASURED.values(), Kind.RECORD),
+    "whole": Kind.RECORD,
+    "picture": Kind.RECORD,
     "scorecard": Kind.TABLE,
     "contrast": Kind.RECORD,
     "ablation_effect": Kind.RECORD,
@@ -56,6 +86,16 @@ _LABELS: Mapping[str, str] = {
     "components": "Finding the principal components of {layer}",
     "projection": "Laying out the images of {layer} by {method}",
     "knn": "Measuring the separability of {layer}",
+    "neighbourhood": "Comparing nearest images at {layer}",
+    "silhouette": "Measuring silhouettes at {layer}",
+    "class_means": "Measuring distances to the class means of {layer}",
+    "class_pairs": "Telling the pairs of classes apart at {layer}",
+    "dispersion": "Measuring the dispersion of the classes at {layer}",
+    "discrimination": "Measuring the discrimination value of {layer}",
+    "collapse": "Measuring the collapse of the classes at {layer}",
+    "probe": "Fitting a linear probe to {layer}",
+    "whole": "Measuring the classes of {layer} in all dimensions",
+    "picture": "Checking the {method} picture of {layer}",
     "kernel_norms": "Reading the kernels of {layer}",
     "overlay": "Drawing a channel of {layer} over an image",
     "scorecard": "Scoring the channels of {layer}",
@@ -278,7 +318,9 @@ class Derivation:
         """Quick ones first: what a person sees at once is not to wait for UMAP."""
         if self.name == "projection" and self.parameters.get("method") != "pca":
             return 0
-        return 10 if self.name in {"knn", "class_jaccard"} else 20
+        if self.name in {"whole", "picture", *MEASURED.values()} - {"knn"}:
+            return 5
+        return 10 if self.name in {"knn", "class_jaccard", "class_pairs"} else 20
 
     @property
     def result(self) -> Kind:

@@ -24,6 +24,7 @@ LOOKS = {
     "jaccard": ids.JACCARD_MODE,
     "order": ids.JACCARD_ORDER,
     "sorting": ids.SORTING,
+    "measure": ids.MEASURE,
 }
 """The controls that decide how the panels are drawn, by their name in a selection."""
 

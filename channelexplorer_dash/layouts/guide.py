@@ -24,6 +24,8 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "Each point is an image. Images whose channels respond alike in this layer lie close together.",
         "The activation summary S (images × channels), projected to two dimensions. "
         "PCA is shown at once, UMAP, t-SNE or MDS when it is ready.",
+        "The figures above it say how honest the picture is: how well the classes are told apart here and in "
+        "all dimensions, and whether neighbours here are neighbours there. "
         "Draw a lasso or a box, or click a point, to mark images in every view. "
         "Distances between far-away groups say little in UMAP and t-SNE.",
     ),
@@ -107,9 +109,11 @@ def guide() -> list[Component]:
             [
                 html.Li("Choose classes and images in the Dataset View, then press Apply."),
                 html.Li(
-                    "Choose a layer in Layers. The bar is the leave-one-out kNN accuracy: how far the "
-                    "classes are apart in that layer. Of many images, a stratified sample is asked for its "
-                    "neighbours among all."
+                    "Choose a layer in Layers. The bar says how far the classes are apart in that layer, by "
+                    "the measure that you choose (the ? beside it explains it); the thin line is its 95 % "
+                    "interval. "
+                    "All shows every measure of every layer, and at which layer each pair of classes comes "
+                    "apart."
                 ),
                 html.Li("Mark images, a pair, a class or a channel in any view. All open panels follow."),
                 html.Li("Share copies a link that restores exactly what you see."),

@@ -9,17 +9,25 @@ from dash.development.base_component import Component
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.controls import segmented
+from channelexplorer_dash.layouts.measures import (
+    MEASURES,
+    BarScale,
+    bar_scale,
+    figure_text,
+    measure_choice,
+    short_number,
+)
 from channelexplorer_dash.layouts.status import status_line, waiting
 from channelexplorer_dash.layouts.text import shape_text
 from channelexplorer_dash.results import LayerFigure, Profile
-from channelexplorer_dash.selection import Granularity
+from channelexplorer_dash.selection import Granularity, Measure
 
 PROFILE_LINE = "all"
 """The profile has one status line; its ids have the same keys as those of a panel."""
 GRANULARITIES = (("stage", "Stages"), ("block", "Blocks"), ("leaf", "Leaves"))
 
 
-def layers_view(granularity: Granularity) -> Component:
+def layers_view(granularity: Granularity, measure: Measure) -> Component:
     """Return the empty Layers view; :func:`profile_rows` fills it as soon as the model is described."""
     return html.Section(
         [
@@ -30,6 +38,7 @@ def layers_view(granularity: Granularity) -> Component:
                 ],
                 className="ce-section-head",
             ),
+            measure_choice(measure),
             dbc.Input(
                 id=ids.LAYER_FILTER,
                 type="search",
@@ -47,42 +56,41 @@ def layers_view(granularity: Granularity) -> Component:
 
 
 def profile_rows(profile: Profile) -> list[Component]:
-    """Return one button per layer, in execution order: name, channels, bar and accuracy."""
-    return [_row(row, profile.chance) for row in profile.rows]
+    """Return one button per layer, in execution order: name, channels, bar and figure."""
+    known = [row.value for row in profile.rows if row.value is not None]
+    scale = bar_scale(profile.measure, known)
+    return [_row(row, profile, scale) for row in profile.rows]
 
 
 def profile_status(profile: Profile) -> list[Component]:
     """Return the line above the profile: what the bars are, and how many are known."""
-    known = sum(row.accuracy is not None for row in profile.rows)
+    known = sum(row.value is not None or bool(row.why) for row in profile.rows)
     asked = profile.voters < profile.images
-    among = f", {profile.voters:,} of {profile.images:,} images asked" if asked else ""
-    share = "" if known == len(profile.rows) else f"{known} of {len(profile.rows)} known, "
+    among = f", by {profile.voters:,} of {profile.images:,} images" if asked else ""
+    name = f"k = {profile.neighbours}" if profile.measure == "knn" else MEASURES[profile.measure].direction
+    share = "" if known == len(profile.rows) else f"{known} of {len(profile.rows)} known"
+    chance = "" if profile.chance is None else f"chance {profile.chance:.2f}"
     return [
-        html.Span(f"kNN accuracy, k = {profile.neighbours}{among}"),
-        html.Span(f"{share}chance {profile.chance:.2f}", className="ce-count"),
+        html.Span(f"{name}{among}"),
+        html.Span(", ".join(filter(None, (share, chance))), className="ce-count"),
     ]
 
 
-def _row(row: LayerFigure, chance: float) -> Component:
-    layer, accuracy = row.layer, row.accuracy
-    number = "–" if accuracy is None else f"{accuracy:.2f}"
+def _row(row: LayerFigure, profile: Profile, scale: BarScale) -> Component:
+    layer, value = row.layer, row.value
     facts = f"{layer.name}: {layer.kind}, {shape_text(layer)}"
-    spread = f" ± {row.standard_error:.3f}" if row.standard_error else ""
-    said = (
-        "accuracy not known yet"
-        if accuracy is None
-        else f"kNN accuracy {accuracy:.3f}{spread}, chance {chance:.3f}"
-    )
+    said = figure_text(profile.measure, row)
+    if value is not None and profile.chance is not None:
+        said += f", chance {profile.chance:.3f}"
     warned = f"; {row.non_finite:,} values were not finite" if row.non_finite else ""
     return html.Button(
         [
             html.Span([html.Span(layer.name, className="ce-layer-path")], className="ce-layer-name"),
             html.Span(f"{layer.channels:,}", className="ce-layer-channels"),
+            html.Span(_bar(row, scale), className="ce-bar" + (" is-unknown" if value is None else "")),
             html.Span(
-                html.Span(className="ce-bar-fill", style={"width": f"{100 * (accuracy or 0.0):.1f}%"}),
-                className="ce-bar" + (" is-unknown" if accuracy is None else ""),
+                short_number(value), className="ce-layer-figure" + (" has-warning" if row.non_finite else "")
             ),
-            html.Span(number, className="ce-layer-figure" + (" has-warning" if row.non_finite else "")),
         ],
         id=ids.part("layers", "row", layer.name),
         className="ce-layer",
@@ -90,3 +98,11 @@ def _row(row: LayerFigure, chance: float) -> Component:
         type="button",
         **aria(pressed="false", label=f"{facts}; {said}{warned}. Opens a panel."),
     )
+
+
+def _bar(row: LayerFigure, scale: BarScale) -> list[Component]:
+    """Return the bar from 0 to the value, and the interval across its end."""
+    bars: list[Component] = [html.Span(className="ce-bar-fill", style=scale.span(0.0, row.value or 0.0))]
+    if row.low is not None and row.high is not None:
+        bars.append(html.Span(className="ce-bar-interval", style=scale.span(row.low, row.high)))
+    return bars

@@ -18,6 +18,7 @@ from channelexplorer_dash.layouts.controls import LOOKS, Choice, header, toolbar
 from channelexplorer_dash.layouts.dataset_view import dataset_view
 from channelexplorer_dash.layouts.inspector import inspector
 from channelexplorer_dash.layouts.layers_view import layers_view
+from channelexplorer_dash.layouts.measures_panel import measures_panel
 from channelexplorer_dash.layouts.panel import empty_panels, panel
 from channelexplorer_dash.layouts.scorecard import scorecard_panel
 from channelexplorer_dash.layouts.urls import Urls
@@ -46,7 +47,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                     html.Div(
                         [
                             dataset_view(view, dataset, sample, spec.licence),
-                            layers_view(selection.granularity),
+                            layers_view(selection.granularity, selection.measure),
                         ],
                         className="ce-left",
                     ),
@@ -66,6 +67,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                 className="ce-columns",
             ),
             scorecard_panel(class_choices(view, dataset), poll),
+            measures_panel(),
         ],
         className="ce-app",
         **_for_the_script(selection, urls, poll),

@@ -80,6 +80,7 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
     body: list[Component] = [_graph(view, layer)]
     extra: list[Component] = []
     if view == "scatterplot":
+        extra.append(html.Div(id=ids.part(view, "honesty", layer), className="ce-honesty"))
         extra.append(html.Div(id=ids.part(view, "legend", layer), className="ce-legend"))
     beside: list[Component] = []
     if view == "heatmap":
@@ -93,7 +94,8 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
                 **aria(label=f"Open the scorecard of {layer}"),
             )
         )
-        # Some sortings are computed on demand; the view asks again until they are there.
+    if view in {"heatmap", "scatterplot"}:
+        # Some sortings, and the honesty figures, come later; the view asks again until they are there.
         extra.append(
             dcc.Interval(id=ids.part(view, "tick", layer), interval=poll_milliseconds, max_intervals=0)
         )

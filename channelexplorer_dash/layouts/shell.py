@@ -22,6 +22,7 @@ SCRIPT_IDS = {
     "classes": ids.CLASSES,
     "classesAll": ids.CLASSES_ALL,
     "classFilter": ids.CLASS_FILTER,
+    "measuresPanel": ids.MEASURES_PANEL,
 }
 
 

@@ -56,13 +56,13 @@ def test_the_profile_s_numbers_are_the_explorer_s_own(screen: Screen, explorer: 
     rows = screen.page.locator(".ce-layer").evaluate_all(ROWS)
     assert [row[0] for row in rows] == [row.layer.name for row in expected.rows]
     for (_, channels, figure, said, width), row in zip(rows, expected.rows, strict=True):
-        assert row.accuracy is not None
+        assert row.value is not None
         assert channels == str(row.layer.channels)
-        assert figure == f"{row.accuracy:.2f}"
-        assert f"kNN accuracy {row.accuracy:.3f}" in said
-        assert float(width.removesuffix("%")) == pytest.approx(100 * row.accuracy, abs=0.06)
+        assert figure == f"{row.value:.2f}"
+        assert f"kNN accuracy {row.value:.3f}" in said
+        assert float(width.removesuffix("%")) == pytest.approx(100 * row.value, abs=0.06)
     # What the demo is there to show: depth takes the digits apart.
-    assert (expected.rows[-1].accuracy or 0) > 0.97 > (expected.rows[0].accuracy or 1)
+    assert (expected.rows[-1].value or 0) > 0.97 > (expected.rows[0].value or 1)
 
 
 def test_what_is_drawn_is_what_the_explorer_answers(screen: Screen, explorer: Explorer) -> None:

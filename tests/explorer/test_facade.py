@@ -59,10 +59,10 @@ def test_the_profile_is_brute_force_knn(explorer: Explorer, view: View, summary:
         votes = np.bincount(sample.labels[similar], minlength=10)
         tied = np.flatnonzero(votes == votes.max())
         right += next(label for label in sample.labels[similar] if label in tied) == sample.labels[i]
-    assert row.accuracy == pytest.approx(right / len(S), abs=1e-12)
+    assert row.value == pytest.approx(right / len(S), abs=1e-12)
     assert profile.chance == pytest.approx(0.2)
     # The deepest layers tell the digits apart better than the first.
-    assert (profile.rows[-1].accuracy or 0) > (profile.rows[0].accuracy or 1)
+    assert (profile.rows[-1].value or 0) > (profile.rows[0].value or 1)
 
 
 def test_the_class_matrix_is_the_mean_over_pairs(explorer: Explorer, view: View, summary: np.ndarray) -> None:

@@ -79,7 +79,7 @@ def test_a_wrong_prediction_is_marked_in_words_and_by_class() -> None:
 
 def test_a_profile_says_what_is_known() -> None:
     rows = (LayerFigure(layer(), 0.5), LayerFigure(layer(name="deep"), None, non_finite=3))
-    profile = Profile(rows, 5, 0.25, 50, 1_000, Job("k", "Running"))
+    profile = Profile(rows, "knn", 5, 0.25, 50, 1_000, Job("k", "Running"))
     known, unknown = map(str, profile_rows(profile))
     assert "kNN accuracy 0.500, chance 0.250" in known
     assert "not known yet; 3 values were not finite" in unknown

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import polars as pl
 import torch
@@ -28,7 +26,6 @@ from channelexplorer_dash.core.pca import principal_components
 from channelexplorer_dash.core.placing import place_new
 from channelexplorer_dash.core.projection import COMPONENTS, project
 from channelexplorer_dash.core.sampling import stratified
-from channelexplorer_dash.core.separability import loo_knn_accuracy
 from channelexplorer_dash.extraction.derivations.registry import (
     active_given,
     derives,
@@ -146,11 +143,3 @@ def _projection(store: Store, plan: Derivation) -> None:
     positions[chosen] = project(scores[chosen], method, seed)
     positions[~chosen] = place_new(scores[chosen], positions[chosen], scores[~chosen], method)
     store.publish_array(Kind.ARRAY, plan.key, positions)
-
-
-@derives("knn")
-def _knn(store: Store, plan: Derivation) -> None:
-    ids, labels = sample_of(store, plan)
-    rows = np.asarray(store.array(Kind.SUMMARY, plan.source)[ids])
-    neighbours, queries = plan.parameters["neighbours"], plan.parameters["queries"]
-    store.publish_record(plan.key, asdict(loo_knn_accuracy(rows, labels, neighbours, "cosine", queries)))

@@ -1,0 +1,151 @@
+"""The panel of all measures: layers × measures, and which classes come apart where."""
+
+from __future__ import annotations
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from channelexplorer_dash import ids
+from channelexplorer_dash.layouts.attributes import aria, data
+from channelexplorer_dash.layouts.measures import MEASURES, figure_text, short_number
+from channelexplorer_dash.layouts.status import status_line
+from channelexplorer_dash.results import ComingApart, LayerFigure, MeasureMatrix
+from channelexplorer_dash.selection import Measure
+
+MEASURES_LINE = "all"
+"""The panel has one status line; its ids have the same keys as those of a layer's panel."""
+TABLE, APART = "table", "apart"
+TABS = {TABLE: "Layers × measures", APART: "Which classes come apart where"}
+_STEPS = 5
+
+
+def measures_panel() -> Component:
+    """Return the closed panel, empty."""
+    closed: Component = dbc.Modal(
+        [
+            dbc.ModalHeader(dbc.ModalTitle("How far the classes are apart"), close_button=True),
+            dbc.ModalBody(
+                [
+                    dbc.Tabs(
+                        [dbc.Tab(label=label, tab_id=name) for name, label in TABS.items()],
+                        id=ids.MEASURES_TAB,
+                        active_tab=TABLE,
+                    ),
+                    status_line("measures", MEASURES_LINE, "Computing the measures of all layers"),
+                    html.Div(id=ids.MEASURES_TABLE, className="ce-measures"),
+                    html.Div(
+                        [
+                            dcc.Graph(
+                                id=ids.APART_GRAPH,
+                                config={"displayModeBar": False, "responsive": True},
+                                responsive=True,
+                                className="ce-apart-graph",
+                            ),
+                            html.Div(id=ids.APART_NOTE, className="ce-apart-note"),
+                        ],
+                        className="ce-apart",
+                    ),
+                ]
+            ),
+        ],
+        id=ids.MEASURES_PANEL,
+        size="xl",
+        is_open=False,
+        scrollable=True,
+        className="ce-measures-panel",
+    )
+    return closed
+
+
+def measure_table(matrix: MeasureMatrix) -> list[Component]:
+    """Return the layers × measures table: each column shaded from its worst to its best layer."""
+    head = html.Tr(
+        [
+            html.Th("Layer", scope="col"),
+            *[html.Th(_column(measure), scope="col") for measure in matrix.figures],
+        ]
+    )
+    shades = {measure: _shades(measure, rows) for measure, rows in matrix.figures.items()}
+    rows = [
+        html.Tr(
+            [
+                html.Th(layer.name, scope="row", title=layer.name),
+                *[
+                    html.Td(_cell(measure, figures[i], shades[measure][i]))
+                    for measure, figures in matrix.figures.items()
+                ],
+            ]
+        )
+        for i, layer in enumerate(matrix.layers)
+    ]
+    return [
+        html.P(
+            "Each column is shaded from its worst layer to its best. Click a number to open the layer; the "
+            "head of a column says what it is.",
+            className="ce-more",
+        ),
+        html.Div(
+            html.Table([html.Thead(head), html.Tbody(rows)], className="ce-measure-table"),
+            className="ce-scroll",
+        ),
+    ]
+
+
+def _column(measure: Measure) -> Component:
+    text = MEASURES[measure]
+    arrow = {"higher": " ↑", "lower": " ↓", "neither": ""}[text.better]
+    return html.Abbr(
+        text.short + arrow,
+        title=f"{text.name}: {text.shows}\n{text.formula}\n{text.direction.capitalize()}.",
+        tabIndex="0",
+    )
+
+
+def _shades(measure: Measure, rows: tuple[LayerFigure, ...]) -> list[int | None]:
+    """Return how good each layer is in its column, 0 to 5; None where nothing is known."""
+    sign = {"higher": 1.0, "lower": -1.0, "neither": 0.0}[MEASURES[measure].better]
+    known = [sign * row.value for row in rows if row.value is not None]
+    low, width = min(known, default=0.0), max(known, default=0.0) - min(known, default=0.0)
+    return [
+        None if row.value is None else round(_STEPS * (sign * row.value - low) / width) if width else 0
+        for row in rows
+    ]
+
+
+def _cell(measure: Measure, row: LayerFigure, shade: int | None) -> Component:
+    said = f"{row.layer.name}: {figure_text(measure, row)}"
+    return html.Button(
+        short_number(row.value),
+        className="ce-cell" + ("" if shade is None else f" is-shade-{shade}"),
+        type="button",
+        title=said,
+        **aria(label=f"{said}. Opens the layer."),
+        **data(layer=row.layer.name),
+    )
+
+
+def apart_note(found: ComingApart) -> list[Component]:
+    """Return what the map means, and the pairs that come apart last."""
+    names = [found.class_names[label] for label in found.classes.tolist()]
+    shown = (
+        f" The {len(names)} of {found.of:,} classes that come apart last are shown."
+        if len(names) < found.of
+        else ""
+    )
+    return [
+        html.P(
+            "The colour of a cell is the first layer from which on two classes stay apart: at least "
+            f"{found.threshold:.0%} of their images, both classes counting alike, are nearer to the mean of "
+            "their own class than to the other's (each left out of its own mean). On the diagonal it is the "
+            f"class among all.{shown}"
+        ),
+        html.H3("Come apart last" if found.hardest else "", className="ce-help-title"),
+        html.Ol([html.Li(_pair(found, names, first, second)) for first, second in found.hardest]),
+    ]
+
+
+def _pair(found: ComingApart, names: list[str], first: int, second: int) -> str:
+    depth = int(found.depth[first, second])
+    where = f"at {found.layers[depth].name}" if depth < len(found.layers) else "nowhere"
+    return f"{names[first]} and {names[second]}: {where}; {found.accuracy[first, second]:.2f} at the end"
