@@ -1,7 +1,7 @@
 """Label issues: images whose labels are probably wrong, the most suspicious first.
 
 Three ways to score a label (:mod:`~channelexplorer_dash.core.label_scores`) in each of several layers give
-single scores m. Their ranks r_m, from 0 to 1, are averaged with the weights w_m = (A_m − ½)², A_m being the
+single scores m. Their ranks r_m, from 0 to 1, are averaged with the weights w_m = (A_m − ½)⁴, A_m being the
 chance that the single score of a known mistake (an image that is called by another name, chosen evenly) ranks
 above that of an image as it is: the area under the ROC curve of finding known mistakes. A score that finds
 none has no weight, and a rank cannot run away, so that no single score decides alone: the mean of ranks is
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from channelexplorer_dash.core.arrays import BitArray, DoubleArray, FloatArray, IntArray, label_array, matrix
 from channelexplorer_dash.core.jaccard import nearest_sets
 from channelexplorer_dash.core.label_noise import estimate_noise, expected_precision, wrong_chances
-from channelexplorer_dash.core.label_scores import Margins, margins, mid_ranks, two_largest, vote_shares
+from channelexplorer_dash.core.label_scores import ClassScores, mid_ranks, probed, two_largest, votes
 from channelexplorer_dash.core.neighbours import nearest_neighbours
 from channelexplorer_dash.core.pca import principal_components
 from channelexplorer_dash.core.probe import loo_ridge_scores
@@ -29,6 +29,8 @@ WAYS = ("neighbours", "active_sets", "probe")
 """The ways to score a label."""
 
 NEIGHBOURS = 25
+# Power of the weights: the better single scores count for more, and never one alone.
+_SHARPNESS = 4
 # Other names that an image is called by.
 _FLIPS = 10
 # Neighbours are looked for among so many principal components where there are more channels: all pairs of
@@ -161,18 +163,17 @@ class _Mean:
             )
         compact = _compact(values)
         near = nearest_neighbours(compact, neighbours, "cosine").indices
-        self._add((layer.name, WAYS[0]), vote_shares(near, self.codes, self.classes))
+        self._add((layer.name, WAYS[0]), votes(near, self.codes, self.classes))
         near = nearest_sets(layer.sets, neighbours, threads)
-        self._add((layer.name, WAYS[1]), vote_shares(near, self.codes, self.classes))
-        self._add((layer.name, WAYS[2]), loo_ridge_scores(values, self.codes))
+        self._add((layer.name, WAYS[1]), votes(near, self.codes, self.classes))
+        self._add((layer.name, WAYS[2]), probed(loo_ridge_scores(values, self.codes), self.codes))
 
-    def _add(self, name: tuple[str, str], scores: npt.NDArray[np.floating]) -> None:
-        found: Margins = margins(scores, self.codes)
+    def _add(self, name: tuple[str, str], found: ClassScores) -> None:
         suspicion = found.suspicion(self.codes)
         ranks = mid_ranks(suspicion, suspicion)
         flipped = mid_ranks(found.suspicion(self.flips), suspicion)
         # The mean rank of the known mistakes among the images as they are is the area under the ROC curve.
-        weight = max(float(flipped.mean()) - 0.5, 0.0) ** 2
+        weight = max(float(flipped.mean()) - 0.5, 0.0) ** _SHARPNESS
         self.singles[name], self.weights[name] = ranks, weight
         self.score += weight * ranks
         self.flipped += weight * flipped

@@ -4,11 +4,11 @@ Every image is called by other names than its own, one image at a time: what the
 mistakes shows what it makes of the unknown ones. As the scores of an image do not depend on its own label,
 none of them has to be computed anew, and no flip disturbs the others.
 
-The names are drawn as mistakes seem to happen in these labels: among the clearest images of each class (those
-for which the other images agree most) the labels are counted, as in confident learning's joint (Northcutt et
-al. 2021, section 3). What is not the class of its neighbourhood there is taken as wrong: their share is η,
-and the pairs of classes say which mistakes are made. This presumes that mistakes strike clear and unclear
-images alike.
+The names are drawn as mistakes seem to happen in these labels. An image is clear if its best class is at
+least 70 % as far above the second as that of a very clear image of the class (the 90th percentile). Among the
+clear images the labels are counted, as in confident learning's joint (Northcutt et al. 2021, section 3): a
+label that is not the best class is taken as wrong there. Their share is η, and the pairs of classes say which
+mistakes are made. This presumes that mistakes strike clear and unclear images alike.
 
 With F(t) the share of the images, and G(t) the share of the known mistakes, that score at least t: F is a
 mixture (1 − η) F₀ + η F₁ of right and wrong labels, and G = (1 − ηρ) F₁ + ηρ F₀, as a known mistake that
@@ -27,8 +27,9 @@ import numpy as np
 from channelexplorer_dash.core.arrays import BoolArray, DoubleArray, FloatArray, IntArray
 from channelexplorer_dash.core.label_scores import two_largest
 
-CLEAREST = 0.3
-"""Share of each class's images that show which mistakes are made."""
+CLEAR = 0.7
+"""How far a clear image's best class is above the second, as a share of that of a very clear image."""
+_VERY_CLEAR = 0.9
 _MOST_WRONG = 0.75
 _LEAST_DIVISOR = 0.1
 _BISECTIONS = 60
@@ -51,7 +52,7 @@ class Noise:
 
 
 def estimate_noise(agreed: FloatArray, codes: IntArray) -> Noise:
-    """Return the share and the kinds of wrong labels among the clearest images.
+    """Return the share and the kinds of wrong labels among the clear images.
 
     Parameters
     ----------
@@ -121,11 +122,11 @@ def expected_precision(scores: DoubleArray, chances: DoubleArray) -> DoubleArray
 
 
 def _clearest(top: IntArray, clarity: DoubleArray) -> IntArray:
-    """Return the clearest images of each class, at least one of each."""
-    order = np.lexsort((-clarity, top))
+    """Return the clear images of each class."""
+    order = np.lexsort((clarity, top))
     _, starts, counts = np.unique(top[order], return_index=True, return_counts=True)
-    place = np.arange(len(top)) - np.repeat(starts, counts)
-    kept: BoolArray = place < np.maximum(np.repeat(counts, counts) * CLEAREST, 1)
+    very_clear = clarity[order][starts + np.ceil(_VERY_CLEAR * (counts - 1)).astype(np.int64)]
+    kept: BoolArray = clarity[order] >= CLEAR * np.repeat(very_clear, counts)
     return order[kept]
 
 

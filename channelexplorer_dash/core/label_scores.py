@@ -65,15 +65,17 @@ def class_thresholds(scores: npt.NDArray[np.floating], codes: IntArray) -> Doubl
 
 
 @dataclass(frozen=True)
-class Margins:
-    """Class scores above their thresholds, and the two largest of each image.
+class ClassScores:
+    """Class scores of images, and how a label is judged by them.
 
     Attributes
     ----------
     scores
-        float32 or float64 (N, K).
+        float32 or float64 (N, K), K at least 2.
     thresholds
-        float64 (K,).
+        float64 (K,): what counts as a usual score of each class.
+    other
+        How much the best other class counts, 0 … 1.
     first, second
         float64 (N,): the largest and the second largest of an image's scores less thresholds.
     top
@@ -82,15 +84,17 @@ class Margins:
 
     scores: npt.NDArray[np.floating]
     thresholds: DoubleArray
+    other: float
     first: DoubleArray
     second: DoubleArray
     top: IntArray
 
     def suspicion(self, codes: IntArray) -> DoubleArray:
-        """Return how far the best other class is above each image's label.
+        """Return how little speaks for each image's label, and how much for the best other class.
 
-        The normalised margin of confident learning, with the sign turned: max_{k ≠ j} (s_k − t_k) − (s_j −
-        t_j).
+        The suspicion of label j is o · max_{k ≠ j} (s_k − t_k) − (s_j − t_j), with o = ``other``: for o = 1
+        this is the normalised margin of confident learning, for o = 0 its self-confidence, with the sign
+        turned.
 
         Parameters
         ----------
@@ -105,7 +109,7 @@ class Margins:
         several = codes.reshape(len(codes), -1)
         own = np.take_along_axis(self.scores, several, axis=1) - self.thresholds[several]
         best = np.where(several == self.top[:, None], self.second[:, None], self.first[:, None])
-        return np.asarray(best - own, dtype=np.float64).reshape(codes.shape)
+        return np.asarray(self.other * best - own, dtype=np.float64).reshape(codes.shape)
 
     def add_to(self, total: FloatArray, weight: float) -> None:
         """Add the scores less thresholds, times a weight, to float32 (N, K)."""
@@ -113,11 +117,22 @@ class Margins:
             total[part] += (weight * (self.scores[part] - self.thresholds)).astype(np.float32)
 
 
-def margins(scores: npt.NDArray[np.floating], codes: IntArray) -> Margins:
-    """Return the margins of class scores; ``scores`` (N, K) with K of at least 2, ``codes`` (N,)."""
-    thresholds = class_thresholds(scores, codes)
+def votes(neighbours: IntArray, codes: IntArray, classes: int) -> ClassScores:
+    """Return the judgement of neighbours: the mean of their self-confidence and their margin (o = ½).
+
+    Shares of votes need no thresholds: k neighbours are k neighbours in every class.
+    """
+    return _judged(vote_shares(neighbours, codes, classes), np.zeros(classes), 0.5)
+
+
+def probed(scores: DoubleArray, codes: IntArray) -> ClassScores:
+    """Return the judgement of a probe: its margin (o = 1) above confident learning's thresholds."""
+    return _judged(scores, class_thresholds(scores, codes), 1.0)
+
+
+def _judged(scores: npt.NDArray[np.floating], thresholds: DoubleArray, other: float) -> ClassScores:
     top, first, second = two_largest(scores, thresholds)
-    return Margins(scores, thresholds, first, second, top)
+    return ClassScores(scores, thresholds, other, first, second, top)
 
 
 def two_largest(

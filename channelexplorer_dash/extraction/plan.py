@@ -29,12 +29,13 @@ DerivationName = Literal[
     "knn",
     "kernel_norms",
     "overlay",
+    "label_issues",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
 """Projections that are fitted to a part of many images, and place the others by it."""
 
-_RESULTS: Mapping[str, Kind] = {"statistics": Kind.TABLE, "knn": Kind.RECORD}
+_RESULTS: Mapping[str, Kind] = {"statistics": Kind.TABLE, "knn": Kind.RECORD, "label_issues": Kind.TABLE}
 
 _LABELS: Mapping[str, str] = {
     "scaling": "Normalising {layer}",
@@ -48,6 +49,7 @@ _LABELS: Mapping[str, str] = {
     "knn": "Measuring the separability of {layer}",
     "kernel_norms": "Reading the kernels of {layer}",
     "overlay": "Drawing a channel of {layer} over an image",
+    "label_issues": "Looking for wrong labels in the layers up to {layer}",
 }
 
 
@@ -231,7 +233,8 @@ class Derivation:
     name
         Which function of :mod:`channelexplorer_dash.extraction.derivations` computes it.
     source
-        Key of the summary S, or of the description.
+        Key of the summary S, or of the description. What is made of several layers has the deepest of them
+        as its ``layer`` and ``source``, and all in the parameter ``sources``: keys by layer.
     sample
         Key of the sample (int64 (2, n): image ids and labels), or empty.
     parameters
@@ -263,7 +266,8 @@ class Derivation:
     @property
     def priority(self) -> int:
         """Quick ones first: what a person sees at once is not to wait for UMAP."""
-        if self.name == "projection" and self.parameters.get("method") != "pca":
+        slow = self.name == "projection" and self.parameters.get("method") != "pca"
+        if slow or self.name == "label_issues":
             return 0
         return 10 if self.name in {"knn", "class_jaccard"} else 20
 
