@@ -1,4 +1,4 @@
-"""Activation summaries for the benchmark of label issues, kept in ``data/labels``, so that it is quick to repeat.
+"""Activation summaries for the benchmark of label issues, kept in ``data/labels`` to be quick to repeat.
 
 Everything goes the real way: real images through a real network, by the engine, into a store.
 """
@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from benchmarks.harness import ROOT
 from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.explorer.labels import review_layers
 from channelexplorer_dash.results import Answer, Pending, T
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import Settings, load_settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
+from channelexplorer_dash.store import Kind, Store
 from scripts.training import Recipe, read, save, train
 
 FOLDER = ROOT / "data" / "labels"
@@ -53,6 +56,7 @@ ARCHITECTURES = {"digits": "digits-resnet", PART: "fashion-resnet"}
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Layers = dict[str, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ class Noise:
     share
         Of the images whose label is changed: exactly so many, drawn at random.
     kind
-        ``uniform``: to any other class alike. ``class``: to the next class, so that all wrong labels of a class
-        agree with each other.
+        ``uniform``: to any other class alike. ``class``: to the next class, so that all wrong labels of a
+        class agree with each other.
     """
 
     share: float
@@ -94,16 +98,20 @@ class Source:
         self._settings = configured()
         self._explorer = Explorer(self._settings)
 
+    def has(self, dataset: str) -> bool:
+        """Tell whether a dataset is prepared."""
+        return any(spec.name == dataset for spec in self._settings.datasets)
+
     def labels(self, dataset: str) -> IntArray:
         """Return a dataset's true labels, int64 (N,)."""
         return self._explorer.dataset(dataset).labels
 
-    def by_model(self, dataset: str, model: str) -> list[FloatArray]:
+    def by_model(self, dataset: str, model: str) -> Layers:
         """Return S of the layers in which label issues are looked for by default."""
         view = View(model, dataset, summary=SUMMARY)
         return summaries(self._explorer, view)
 
-    def by_network_of(self, dataset: str, noise: Noise) -> list[FloatArray]:
+    def by_network_of(self, dataset: str, noise: Noise) -> Layers:
         """Return S by a network that was trained on the labels with noise."""
         spec = self._trained(dataset, noise)
         settings = self._settings.model_copy(update={"models": (spec,)})
@@ -117,8 +125,8 @@ class Source:
             images = self._explorer.dataset(dataset)
             examples = read(images, spec, range(len(images)))
             noisy, _ = noise.flipped(images.labels)
-            examples.labels[:] = type(examples.labels).new_tensor(examples.labels, noisy)
-            save(train(spec, examples, RECIPES[dataset]), file)
+            wrong = replace(examples, labels=torch.from_numpy(noisy))
+            save(train(spec, wrong, RECIPES[dataset]), file)
         return spec
 
 
@@ -128,7 +136,7 @@ def configured() -> Settings:
     settings = load_settings(
         [demo_settings_file(), *(file for file in prepared if file.exists())],
         environment=False,
-        flags={"engine": "inline", "threads": 1, "store": FOLDER / "store", "summaries": ("l2", "mean")},
+        flags={"engine": "inline", "threads": 1, "store": FOLDER / "store", "summaries": (SUMMARY,)},
     )
     part = _fashion_part()
     if part is None:
@@ -138,12 +146,17 @@ def configured() -> Settings:
     )
 
 
-def summaries(explorer: Explorer, view: View) -> list[FloatArray]:
+def summaries(explorer: Explorer, view: View) -> Layers:
     """Return S of the layers in which label issues are looked for by default, computed where it has to be."""
     description = waited(lambda: explorer.describe(view.model))
-    names = tuple(layer.name for layer in description.at("block"))
-    waited(lambda: explorer.compute(view, names, output=True))
-    return [explorer._work.rows(explorer._work._summary_key(view,n), slice(None)) for n in names]
+    layers = review_layers(description, explorer.settings.label_layers)
+    keys = waited(lambda: explorer.compute(view, tuple(layer.name for layer in layers), output=False))
+    # One summary only is computed, so that there is a key for each layer, in their order.
+    store = Store(explorer.settings.store)
+    return {
+        layer.name: np.asarray(store.array(Kind.SUMMARY, key))
+        for layer, key in zip(layers, keys, strict=True)
+    }
 
 
 def waited(ask: Callable[[], Answer[T]]) -> T:
