@@ -18,6 +18,7 @@ from channelexplorer_dash.callbacks import (
     linking,
     navigation,
     panels,
+    review,
     scatterplot,
 )
 from channelexplorer_dash.explorer import Explorer
@@ -34,6 +35,7 @@ MODULES = (
     jaccard,
     heatmap,
     inspector,
+    review,
     jobs,
     export,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dash import MATCH, Dash, Input, Output, Patch, State
+from dash import MATCH, Dash, Input, Output, Patch, State, ctx
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
@@ -30,6 +30,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.MARKED_CHANNEL, "data"),
         Input(ids.PROFILED, "data"),
         Input(ids.PROJECTION, "value"),
+        Input(ids.REVIEWED, "data"),
+        Input(ids.DECIDED, "data"),
         State(ids.part("scatterplot", "drawn", MATCH), "data"),
         State(ids.part("scatterplot", "version", MATCH), "id"),
         State(ids.VIEW, "data"),
@@ -41,11 +43,16 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         channel: Any,
         _profiled: Any,
         projection: Any,
+        _reviewed: Any,
+        _decided: Any,
         drawn: str | None,
         part: Mapping[str, Any],
         view: Any,
     ) -> tuple[Any, Any, Any, str]:
         current = View.from_json(view)
+        # Nothing that is drawn changes with these, unless it is what the points are coloured by.
+        if ctx.triggered_id in {ids.REVIEWED, ids.DECIDED} and colour_by not in {"suspicion", "decision"}:
+            raise PreventUpdate
         answer = explorer.scatter(current, str(part["panel"]), projection) if version else None
         if answer is None or isinstance(answer, Pending):
             raise PreventUpdate

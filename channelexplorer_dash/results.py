@@ -226,6 +226,8 @@ class LabelReview:
         float64 (n,): expected share of wrong labels among those up to each row.
     layers
         Names of the layers that were looked at.
+    class_names
+        Of the whole dataset.
     """
 
     image_ids: IntArray
@@ -238,6 +240,7 @@ class LabelReview:
     chance: npt.NDArray[np.float64]
     precision: npt.NDArray[np.float64]
     layers: tuple[str, ...]
+    class_names: tuple[str, ...]
 
     @property
     def expected_wrong(self) -> float:

@@ -278,10 +278,13 @@ class Explorer:
         if len(np.unique(self.sample(view).labels)) < 2:
             raise SelectionError("Labels can be reviewed where there are at least two classes. Choose more.")
         layers = review_layers(described.value, self.settings.label_layers)
+        names = tuple(layer.name for layer in layers)
         asked = self._work.label_issues(view, described.value, layers)
         if isinstance(asked, Pending):
             return asked
-        return Ready(self.labels.review(asked.value, tuple(layer.name for layer in layers)), asked.key)
+        return Ready(
+            self.labels.review(asked.value, names, self.dataset(view.dataset).class_names), asked.key
+        )
 
     # Jobs
 

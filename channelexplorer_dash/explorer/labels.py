@@ -23,7 +23,7 @@ from channelexplorer_dash.explorer.images import (
     check_images,
 )
 from channelexplorer_dash.models.description import Layer, ModelDescription
-from channelexplorer_dash.results import LabelReview, Sample
+from channelexplorer_dash.results import IntArray, LabelReview, Sample
 from channelexplorer_dash.store import Store, schema
 from channelexplorer_dash.store.decisions import ACTIONS, Decision, DecisionLog, current, decided
 
@@ -60,6 +60,33 @@ def colour_values(
         return ColourValues(np.array([code[entry.action] if entry else -1 for entry in found]), STANDING)
     score = dict(zip(review.image_ids.tolist(), review.score.tolist(), strict=True))
     return ColourValues(np.array([score.get(image, math.nan) for image in ids.tolist()]), None)
+
+
+def listed(review: LabelReview, decisions: Mapping[int, Decision], label: int | None, state: str) -> IntArray:
+    """Return the places in the ranking of the images of a list, int64 (n,), ascending.
+
+    Parameters
+    ----------
+    label
+        Only images that are called so, or for which it is proposed; None for all.
+    state
+        ``open`` (nothing is decided), ``all``, or a decision of :data:`STANDING`.
+
+    Raises
+    ------
+    SelectionError
+        If there is no such state.
+    """
+    if state not in {"open", "all", *STANDING}:
+        raise SelectionError(f"There is no list {state[:40]!r} of labels to review.")
+    chosen = np.ones(len(review.image_ids), np.bool_)
+    if label is not None:
+        chosen &= (review.given == label) | (review.proposed == label)
+    if state != "all":
+        wanted = [image for image, entry in decisions.items() if state in {"open", entry.action}]
+        among = np.isin(review.image_ids, np.array(wanted, np.int64))
+        chosen &= ~among if state == "open" else among
+    return np.flatnonzero(chosen)
 
 
 class LabelDesk:
@@ -134,7 +161,7 @@ class LabelDesk:
         digest = self._catalogue.dataset(dataset).digest
         return self._logs.setdefault(digest, DecisionLog(self._store.root, digest))
 
-    def _review(self, key: str, layers: tuple[str, ...]) -> LabelReview:
+    def _review(self, key: str, layers: tuple[str, ...], class_names: tuple[str, ...]) -> LabelReview:
         table = self._store.scan(key).collect()
         numbers = {
             name: table[name].to_numpy()
@@ -151,7 +178,7 @@ class LabelDesk:
             table[name].to_numpy().astype(np.int64)
             for name in (schema.IMAGE_ID, schema.LABEL, schema.PROPOSED)
         )
-        return LabelReview(images, given, proposed, **numbers, layers=layers)
+        return LabelReview(images, given, proposed, **numbers, layers=layers, class_names=class_names)
 
 
 def _user() -> str:

@@ -19,6 +19,7 @@ from channelexplorer_dash.layouts.dataset_view import dataset_view
 from channelexplorer_dash.layouts.inspector import inspector
 from channelexplorer_dash.layouts.layers_view import layers_view
 from channelexplorer_dash.layouts.panel import empty_panels, panel
+from channelexplorer_dash.layouts.review import review
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import Pending, Sample
@@ -60,7 +61,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                         ],
                         className="ce-middle",
                     ),
-                    inspector(poll),
+                    inspector(poll, review(dataset.class_names, explorer.labels.reviewer)),
                 ],
                 className="ce-columns",
             ),
@@ -130,5 +131,10 @@ def _state(selection: Selection, layers: Sequence[Layer] | None, sample: Sample)
         ids.MARKED_IMAGES: None,
         ids.MARKED_CHANNEL: None,
         ids.MARKED_PAIR: None,
+        ids.REVIEWED: None,
+        ids.DECIDED: None,
+        ids.REVIEW_EVENT: None,
+        ids.REVIEW_PAGE: 0,
+        ids.REVIEW_DRAWN: None,
     }
     return [dcc.Store(id=name, data=data) for name, data in stores.items()]

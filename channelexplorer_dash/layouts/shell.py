@@ -22,6 +22,9 @@ SCRIPT_IDS = {
     "classes": ids.CLASSES,
     "classesAll": ids.CLASSES_ALL,
     "classFilter": ids.CLASS_FILTER,
+    "reviewList": ids.REVIEW_LIST,
+    "reviewEvent": ids.REVIEW_EVENT,
+    "reviewPage": ids.REVIEW_PAGE,
 }
 
 
@@ -42,6 +45,7 @@ def shell() -> Component:
             dcc.Store(id=ids.URL_WRITTEN),
             dcc.Store(id=ids.MARKS_DRAWN),
             dcc.Download(id=ids.DOWNLOAD),
+            dcc.Download(id=ids.REVIEW_DOWNLOAD),
             html.Div(_loading(), id=ids.PAGE, className="ce-page"),
             html.Div(id=ids.NOTICE, className="ce-notices", role="status", **aria(live="polite")),
             dbc.Offcanvas(
