@@ -29,11 +29,17 @@
     });
   }
 
+  // The list is drawn after Dash has handed it over, and its rows are used again for other images.
+  const observer = new MutationObserver(outline);
+
   shared.drawReview = function (_list, images) {
+    const list = document.getElementById(page.ids().reviewList);
+    observer.observe(list, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-image"] });
+    const trigger = dash_clientside.callback_context.triggered_id;
     const marked = page.decodeIndices(images || "");
-    if (marked.length === 1 && rowOf(String(marked[0]))) looked = String(marked[0]);
-    // Dash puts the rows on the page after this.
-    window.setTimeout(outline);
+    // A list that has just come is older than the mark that follows a decision.
+    if (trigger !== page.ids().reviewList && marked.length === 1 && rowOf(String(marked[0]))) looked = String(marked[0]);
+    outline();
     return dash_clientside.no_update;
   };
 

@@ -155,8 +155,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
 
 
 def label_of(value: Any) -> int | None:
-    """Return the label that a menu names, or None where it names none."""
-    return None if value in (None, "") else number_of(value)
+    """Return the label that a menu names, or None for its first choice, which names none."""
+    return None if value in {None, "all", "proposed"} else number_of(value)
 
 
 def number_of(value: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dash import MATCH, Dash, Input, Output, Patch, State, ctx
+from dash import MATCH, Dash, Input, Output, Patch, State
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
@@ -50,9 +50,6 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         view: Any,
     ) -> tuple[Any, Any, Any, str]:
         current = View.from_json(view)
-        # Nothing that is drawn changes with these, unless it is what the points are coloured by.
-        if ctx.triggered_id in {ids.REVIEWED, ids.DECIDED} and colour_by not in {"suspicion", "decision"}:
-            raise PreventUpdate
         answer = explorer.scatter(current, str(part["panel"]), projection) if version else None
         if answer is None or isinstance(answer, Pending):
             raise PreventUpdate

@@ -62,10 +62,15 @@ def review(class_names: Sequence[str], reviewer: str) -> Component:
                     html.Div(id=ids.REVIEW_FACTS, className="ce-review-facts"),
                     html.Div(
                         [
-                            select(ids.REVIEW_CLASS, "Class", [("", "All classes"), *names], ""),
+                            select(ids.REVIEW_CLASS, "Class", [("all", "All classes"), *names], "all"),
                             select(ids.REVIEW_STATE, "Show", STATES, "open"),
                         ],
                         className="ce-review-controls",
+                    ),
+                    html.Div(
+                        [html.Span("labels"), html.Span("score"), html.Span("precision")],
+                        className="ce-review-head",
+                        **aria(hidden="true"),
                     ),
                     html.Div(id=ids.REVIEW_LIST, className="ce-review-list", role="list"),
                     html.Div(
@@ -76,7 +81,12 @@ def review(class_names: Sequence[str], reviewer: str) -> Component:
                     ),
                     html.Div(
                         [
-                            select(ids.REVIEW_AS, "Relabel to", [("", "the proposed label"), *names], ""),
+                            select(
+                                ids.REVIEW_AS,
+                                "Relabel to",
+                                [("proposed", "the proposed label"), *names],
+                                "proposed",
+                            ),
                             _author(reviewer),
                         ],
                         className="ce-review-controls",

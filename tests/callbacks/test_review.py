@@ -61,30 +61,30 @@ def test_nothing_is_computed_before_it_is_asked_for(
 def test_a_page_of_the_list_is_shown_in_the_order_of_suspicion(
     call: Call, functions: Callbacks, computed: View, ranked: LabelReview
 ) -> None:
-    children, facts = call(functions["list_labels"], "key", None, "", "all", 0, computed.to_json())
+    children, facts = call(functions["list_labels"], "key", None, "all", "all", 0, computed.to_json())
     images = [row.id["panel"] for row in rows(children)]
     assert images == ranked.image_ids[:25].tolist()
     assert "expected to be wrong" in str(facts[0])
-    children, _ = call(functions["list_labels"], "key", None, "", "all", 99, computed.to_json())
+    children, _ = call(functions["list_labels"], "key", None, "all", "all", 99, computed.to_json())
     assert [row.id["panel"] for row in rows(children)] == ranked.image_ids[100:].tolist()
     children, _ = call(functions["list_labels"], "key", None, "3", "open", 0, computed.to_json())
     of_three = {3} & {int(label) for label in (*ranked.given, *ranked.proposed)}
     assert of_three
     assert rows(children)
     with pytest.raises(PreventUpdate):
-        call(functions["list_labels"], None, None, "", "all", 0, computed.to_json())
+        call(functions["list_labels"], None, None, "all", "all", 0, computed.to_json())
     with pytest.raises(SelectionError):
-        call(functions["list_labels"], "key", None, "", "everything", 0, computed.to_json())
+        call(functions["list_labels"], "key", None, "all", "everything", 0, computed.to_json())
 
 
 def test_decisions_take_images_off_the_list_and_undo_brings_them_back(
     call: Call, functions: Callbacks, explorer: Explorer, computed: View, ranked: LabelReview
 ) -> None:
     def open_images() -> list[int]:
-        children, _ = call(functions["list_labels"], "key", None, "", "open", 0, computed.to_json())
+        children, _ = call(functions["list_labels"], "key", None, "all", "open", 0, computed.to_json())
         return [row.id["panel"] for row in rows(children)]
 
-    def decide(action: str, image: int, chosen: str = "", author: str = "Ann") -> str:
+    def decide(action: str, image: int, chosen: str = "proposed", author: str = "Ann") -> str:
         event = {"action": action, "image": image, "proposed": 6, "n": 1}
         said = call(functions["decide"], event, chosen, author, computed.to_json())
         assert isinstance(said, str)
@@ -99,7 +99,7 @@ def test_decisions_take_images_off_the_list_and_undo_brings_them_back(
     assert [found[i].label for i in (first, second, third)] == [None, 6, 2]
     assert [found[i].author for i in (first, third)] == ["Ann", explorer.labels.reviewer]
     assert not {first, second, third} & set(open_images())
-    children, _ = call(functions["list_labels"], "key", None, "", "relabel", 0, computed.to_json())
+    children, _ = call(functions["list_labels"], "key", None, "all", "relabel", 0, computed.to_json())
     assert [row.id["panel"] for row in rows(children)] == [second, third]
     shown = call(functions["show_gallery"], encode_indices([second]), None, True, None, computed.to_json())
     signs = [one for one in components(shown) if "ce-decision" in str(getattr(one, "className", ""))]
@@ -113,7 +113,7 @@ def test_decisions_take_images_off_the_list_and_undo_brings_them_back(
 def test_a_request_that_was_tampered_with_is_refused(
     call: Call, functions: Callbacks, computed: View
 ) -> None:
-    page = ("", "Ann", computed.to_json())
+    page = ("proposed", "Ann", computed.to_json())
     with pytest.raises(SelectionError):
         call(functions["decide"], {"action": "delete", "image": 1, "proposed": 2}, *page)
     with pytest.raises(SelectionError):
