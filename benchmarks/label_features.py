@@ -21,7 +21,7 @@ from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.labels import review_layers
 from channelexplorer_dash.results import Answer, Pending, T
-from channelexplorer_dash.selection import View
+from channelexplorer_dash.selection import Summary, View
 from channelexplorer_dash.settings import Settings, load_settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, Store
@@ -30,7 +30,7 @@ from scripts.training import Recipe, read, save, train
 FOLDER = ROOT / "data" / "labels"
 FASHION_IMAGES = 4000
 PART = f"fashion-{FASHION_IMAGES}"
-SUMMARY = "l2"
+SUMMARY: Summary = "l2"
 RECIPES = {
     "digits": Recipe(
         epochs=15,

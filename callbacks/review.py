@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, dcc, no_update
+from dash import Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
@@ -137,7 +138,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         if ctx.triggered_id == ids.REVIEW_PARQUET:
             file = io.BytesIO()
             table.write_parquet(file)
-            return dcc.send_bytes(file.getvalue(), f"{name}.parquet")
+            content = base64.b64encode(file.getvalue()).decode()
+            return {"content": content, "filename": f"{name}.parquet", "base64": True}
         return {"content": to_csv(table), "filename": f"{name}.csv", "type": "text/csv", "base64": False}
 
     app.clientside_callback(
