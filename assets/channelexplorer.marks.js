@@ -58,6 +58,7 @@
     if (event.action === "undo") return history.pop() || marks;
     if (event.action === "select") return withImages(marks, page.decodeIndices(event.images));
     if (event.action === "click") return withMeaning(marks, event.meaning, event.layer, sample);
+    if (event.action === "only") return withImages(marks, [event.image]);
     if (event.action === "image") return withOneImage(marks, event.image);
     if (event.action === "channel") return withChannel(marks, event.layer, event.channel);
     return marks;

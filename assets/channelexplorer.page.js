@@ -137,6 +137,7 @@
     if (writes(event.target)) return;
     if (control && !event.shiftKey && event.key.toLowerCase() === "z") page.send({ action: "undo" });
     else if (control || event.altKey) return;
+    else if (page.reviewKey(event)) return event.preventDefault();
     else if (event.key === "?") page.send({ action: "help" });
     else if (event.key === "/") document.getElementById(page.ids().layerFilter).focus();
     else return;

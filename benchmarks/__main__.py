@@ -9,7 +9,17 @@ from pathlib import Path
 
 from benchmarks.harness import Benchmark, pin_threads, report
 
-_NOT_BENCHMARKS = {"__init__", "__main__", "chromium", "harness", "requests", "serving", "visit", "wide"}
+_NOT_BENCHMARKS = {
+    "__init__",
+    "__main__",
+    "chromium",
+    "harness",
+    "label_features",
+    "requests",
+    "serving",
+    "visit",
+    "wide",
+}
 
 
 def names() -> list[str]:

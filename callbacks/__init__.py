@@ -20,6 +20,7 @@ from channelexplorer_dash.callbacks import (
     measures,
     navigation,
     panels,
+    review,
     scatterplot,
     scorecard,
 )
@@ -40,6 +41,7 @@ MODULES = (
     inspector,
     contributions,
     scorecard,
+    review,
     jobs,
     export,
 )

@@ -26,8 +26,9 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Output(ids.DATASET_NOTES, "children"),
         Input(ids.VIEW, "data"),
         Input(ids.PROFILED, "data"),
+        Input(ids.DECIDED, "data"),
     )
-    def show_sample(view: Any, _profiled: Any) -> tuple[list[Component], list[Component]]:
+    def show_sample(view: Any, _profiled: Any, _decided: Any) -> tuple[list[Component], list[Component]]:
         current = View.from_json(view)
         rows = explorer.images(current, sample_preview(explorer.sample(current)))
         return preview(current, rows, urls), notes(explorer.left_out(current))

@@ -33,9 +33,10 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.MARKED_IMAGES, "data"),
         Input(ids.MARKED_CHANNEL, "data"),
         Input(ids.PROFILED, "data"),
+        Input(ids.DECIDED, "data"),
         State(ids.VIEW, "data"),
     )
-    def show_gallery(images: Any, channel: Any, _profiled: Any, view: Any) -> Any:
+    def show_gallery(images: Any, channel: Any, _profiled: Any, _decided: Any, view: Any) -> Any:
         current, marked = View.from_json(view), Marks.from_json({"images": images}).images
         if not marked:
             return [] if channel else nothing_marked()

@@ -246,7 +246,8 @@ class ImageRow:
     """One image as the inspector shows it; prediction and confidence are None until known.
 
     ``correct`` is None where the prediction is not known, or where the model's outputs are other classes
-    than the dataset's, so that right and wrong mean nothing.
+    than the dataset's, so that right and wrong mean nothing. ``decision`` is ``keep``, ``relabel`` (to the
+    class named ``decided_label``), ``flag``, or None where nobody has decided about the label.
     """
 
     image_id: int
@@ -258,6 +259,50 @@ class ImageRow:
     confidence: float | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     correct: bool | None = None
+    decision: str | None = None
+    decided_label: str | None = None
+    decided_by: str | None = None
+    decided_at: str | None = None
+
+
+@dataclass(frozen=True)
+class LabelReview:
+    """Labels that are probably wrong, the most suspicious first; all arrays are in this order.
+
+    Attributes
+    ----------
+    image_ids, given, proposed
+        int64 (n,): images, their labels, and the best other label of each.
+    score
+        float64 (n,), 0 … 1: the higher, the more suspicious.
+    neighbours, active_sets, probe
+        float64 (n,), 0 … 1: the single scores, as mean ranks over the layers.
+    chance
+        float64 (n,): that the label is wrong.
+    precision
+        float64 (n,): expected share of wrong labels among those up to each row.
+    layers
+        Names of the layers that were looked at.
+    class_names
+        Of the whole dataset.
+    """
+
+    image_ids: IntArray
+    given: IntArray
+    proposed: IntArray
+    score: npt.NDArray[np.float64]
+    neighbours: npt.NDArray[np.float64]
+    active_sets: npt.NDArray[np.float64]
+    probe: npt.NDArray[np.float64]
+    chance: npt.NDArray[np.float64]
+    precision: npt.NDArray[np.float64]
+    layers: tuple[str, ...]
+    class_names: tuple[str, ...]
+
+    @property
+    def expected_wrong(self) -> float:
+        """How many of the labels are expected to be wrong."""
+        return float(self.chance.sum())
 
 
 @dataclass(frozen=True)

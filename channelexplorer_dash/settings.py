@@ -143,6 +143,24 @@ class Settings(BaseSettings):
         description="images that UMAP and t-SNE are fitted to, a stratified sample of more; the others are "
         "placed among them",
     )
+    label_layers: int = Field(
+        default=4,
+        ge=1,
+        le=16,
+        description="layers, in the later part of the model, that label issues look at",
+    )
+    label_neighbours: int = Field(
+        default=25,
+        ge=1,
+        description="neighbours of an image that vote for its label when label issues are ranked",
+    )
+    review_rows: int = Field(default=25, ge=1, le=500, description="labels to review that are listed at once")
+    reviewer: str = Field(
+        default="",
+        max_length=80,
+        description="name that decisions about labels are kept under, unless the page gives another; the "
+        "operating system's user by default",
+    )
     jaccard_images: int = Field(
         default=300, ge=2, le=2000, description="images of the image × image Jaccard view"
     )

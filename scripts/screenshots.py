@@ -2,7 +2,8 @@
 
 Serves the digits demo, the photographs and Fashion-MNIST, waits until everything that is shown has been
 computed, and does what a person does: draws a lasso, clicks a channel, ablates it. Each picture is taken in
-light and in dark. Names are ``photos``, ``digits``, ``scale`` and ``contribution``; all by default.
+light and in dark. Names are ``photos``, ``digits``, ``scale``, ``contribution`` and ``labels``; all by
+default.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page
 from benchmarks.chromium import chromium
 from benchmarks.serving import serving
 from channelexplorer_dash import ids
+from scripts.use_cases import labels as use_case
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -73,9 +75,13 @@ def main() -> int:
         print("Run `make photos` and `make fashion` first.", file=sys.stderr)
         return 2
     takers = {"photos": take_photos, "digits": take_digits, "scale": take_scale}
-    takers["contribution"] = take_contribution
+    takers |= {"contribution": take_contribution, "labels": take_labels}
     IMAGES.mkdir(parents=True, exist_ok=True)
-    sources = ("--demo", "--config", str(PHOTOS), "--config", str(FASHION))
+    wrong_labels = use_case.FOLDER / use_case.SETTINGS
+    if not wrong_labels.exists():
+        use_case.prepare()
+    configs = (PHOTOS, FASHION, wrong_labels)
+    sources = ("--demo", *(word for config in configs for word in ("--config", str(config))))
     with serving(STORE, *sources) as (_, address), chromium() as browser:
         for name in sys.argv[1:] or takers:
             for theme in ("light", "dark"):
@@ -147,6 +153,19 @@ def take_contribution(browser: Browser, address: str, theme: str) -> None:
     page.wait_for_selector("th[aria-sort=descending] >> text=class AUC")
     page.wait_for_timeout(500)
     save(page.locator(".ce-scorecard").screenshot(), f"scorecard-{theme}")
+    page.context.close()
+
+
+def take_labels(browser: Browser, address: str, theme: str) -> None:
+    """Take the mislabelled digits: the list, a label that is looked at, the points by suspicion."""
+    page = open_page(
+        browser, address, theme, model=use_case.MODEL, dataset=use_case.DATASET, colour_by="suspicion"
+    )
+    page.locator(".ce-review-row").first.wait_for()
+    settle(page)
+    page.keyboard.press("ArrowDown")
+    settle(page)
+    save(page.screenshot(), f"labels-{theme}")
     page.context.close()
 
 

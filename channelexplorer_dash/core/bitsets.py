@@ -141,23 +141,24 @@ def pair_sums(
 
 @compiled
 def similarities(
-    sets: Array, sizes: Array, table: Array, entries: Array, planes: Array, result: Array
+    sets: Array, sizes: Array, start: int, table: Array, entries: Array, planes: Array, result: Array
 ) -> None:
-    """Write the similarity of every two images into float32 (n, n); ``table`` is float32, too."""
+    """Write the similarity of images from ``start`` on with all images into float32 (q, n)."""
     n, words = sets.shape
-    offsets = np.empty((n, sizes.max() + TURN), np.int32)
-    lengths = np.empty(n, np.int64)
-    for image in range(n):
-        lengths[image] = _list_members(sets[image], 64 * words, offsets[image])
+    queries = result.shape[0]
+    offsets = np.empty((queries, sizes[start : start + queries].max() + TURN), np.int32)
+    lengths = np.empty(queries, np.int64)
+    for query in range(queries):
+        lengths[query] = _list_members(sets[start + query], 64 * words, offsets[query])
     strip = np.zeros((64 * words + 1, WORDS), np.uint64)
     counts = np.empty(LANES, np.int32)
     for first in range(0, n, LANES):
         _transposed(sets, first, strip)
-        for image in range(n):
-            _count_rows(strip, 0, offsets[image], lengths[image], planes, counts)
+        for query in range(queries):
+            _count_rows(strip, 0, offsets[query], lengths[query], planes, counts)
             for lane in range(min(LANES, n - first)):
-                entry = entries[sizes[image] + sizes[first + lane]]
-                result[image, first + lane] = table[entry + counts[lane]]
+                entry = entries[sizes[start + query] + sizes[first + lane]]
+                result[query, first + lane] = table[entry + counts[lane]]
 
 
 @compiled

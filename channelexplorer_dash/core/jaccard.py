@@ -26,6 +26,8 @@ from channelexplorer_dash.errors import DatasetError
 
 # Images whose pairs with all that follow them are one piece of work.
 _ROWS = 1024
+# Bytes of the similarities of some images with all, where only the largest are kept.
+_BLOCK_BYTES = 64 * 2**20
 # Similarities are summed as whole numbers of 2^-_FRACTION, or coarser where so many do not fit in 63 bits.
 _FRACTION = 40
 
@@ -54,8 +56,57 @@ def image_jaccard(sets: BitArray) -> FloatArray:
     sizes = set_sizes(packed)
     table, entries = _table(sizes)
     result = np.empty((len(packed), len(packed)), np.float32)
-    similarities(packed, sizes, table.astype(np.float32), entries, _planes(sizes), result)
+    similarities(packed, sizes, 0, table.astype(np.float32), entries, _planes(sizes), result)
     return result
+
+
+def nearest_sets(sets: BitArray, k: int, threads: int = 1) -> IntArray:
+    """Return the k other images of each image whose active sets are most similar to its own.
+
+    Parameters
+    ----------
+    sets
+        uint64 (n, ⌈C / 64⌉).
+    k
+        At least 1; at most n − 1 are returned.
+    threads
+        How many threads share the images.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 (n, k), the most similar first; of equally similar ones the lower row.
+
+    Raises
+    ------
+    DatasetError
+        If ``sets`` are not packed, or there is no image.
+    """
+    from channelexplorer_dash.core.bitsets import similarities
+    from channelexplorer_dash.core.selecting import keep_closest
+
+    packed = _packed(sets)
+    n = len(packed)
+    k = min(k, n - 1)
+    nearest = np.zeros((n, k), np.int64)
+    if k < 1:
+        return nearest
+    sizes = set_sizes(packed)
+    table, entries = _table(sizes)
+    single = table.astype(np.float32)
+
+    def search(part: slice) -> None:
+        rows = np.arange(part.start, part.stop)
+        similar = np.empty((len(rows), n), np.float32)
+        similarities(packed, sizes, part.start, single, entries, _planes(sizes), similar)
+        best = np.full((len(rows), k), -np.inf, np.float32)
+        index = np.zeros((len(rows), k), np.int32)
+        keep_closest(similar, 0, rows, best, index)
+        nearest[part] = index
+
+    for _ in each(search, list(chunks(n, 4 * n, _BLOCK_BYTES)), threads):
+        pass
+    return nearest
 
 
 def class_jaccard(

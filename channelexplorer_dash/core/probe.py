@@ -1,20 +1,37 @@
-"""The ridge probe: how well a linear map reads the classes off a layer, each image left out in turn."""
+"""A linear probe of an activation summary, with every image predicted by a fit to all the others.
+
+Ridge regression of the one-hot labels on the standardised channels, with a free intercept. With the hat
+matrix H = 11ᵀ/N + X (XᵀX + λI)⁻¹ Xᵀ (X centred), the prediction of image i by the fit without it is (ŷ_i −
+h_ii y_i) / (1 − h_ii), exactly (Allen 1974; Golub, Heath and Wahba 1979). One eigen-decomposition of the
+smaller of XᵀX and XXᵀ serves every λ and every image, instead of N fits.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from channelexplorer_dash.core.arrays import BoolArray, DoubleArray, FloatArray, IntArray, chunks, matrix
-from channelexplorer_dash.core.centroids import precision
-from channelexplorer_dash.core.classes import Classes, classes_of
-from channelexplorer_dash.core.normalise import normalise
+from channelexplorer_dash.core.arrays import (
+    BoolArray,
+    DoubleArray,
+    FloatArray,
+    IntArray,
+    chunks,
+    label_array,
+    matrix,
+)
+from channelexplorer_dash.core.normalise import Scaling, fit_scaling
+from channelexplorer_dash.core.sampling import stratified
+from channelexplorer_dash.errors import SelectionError
 
-# Penalties that are tried, in units of the mean squared singular value.
-PENALTIES = 10.0 ** np.arange(-6.0, 4.5, 0.5)
+PENALTIES = tuple(10.0**power for power in range(-5, 2))
+"""Penalties that are tried, each as a multiple of N: a standardised channel has Σ x² = N."""
+
+# Images whose error decides between the penalties: more of them would not change the choice.
+_JUDGES = 4096
 
 
 @dataclass(frozen=True)
@@ -28,7 +45,7 @@ class RidgeProbe:
     predicted
         int64 (N,): the label of that score; of equal ones the lower label.
     penalty
-        λ, as chosen by generalised cross-validation.
+        As for :func:`loo_ridge_scores`; 0 where nothing is fitted.
     """
 
     right: BoolArray
@@ -41,16 +58,13 @@ class RidgeProbe:
         return float(self.right.mean())
 
 
-def ridge_probe(S: npt.ArrayLike, labels: npt.ArrayLike, penalty: float | None = None) -> RidgeProbe:
-    """Fit one ridge regression per class to its indicator, and predict each image from all others.
+def loo_ridge_scores(S: npt.ArrayLike, labels: npt.ArrayLike, penalty: float | None = None) -> DoubleArray:
+    """Return each class's score of each image by a ridge probe that was fitted without that image.
 
-    On X, S with every channel scaled to mean 0 and standard deviation 1 (a dead channel 0), and centred
-    indicators Y, the fitted scores are HY with H = X (XᵀX + λ)⁻¹ Xᵀ. With the intercept, which is not
-    penalised, the score of an image from a fit without it is y − (y − ŷ) / (1 − h − 1/N) for its entry h of
-    H's diagonal (Allen 1974): exact, for the scaling of all images, and without any further fit. λ is the one
-    of ``PENALTIES`` · ‖X‖² / rank with the least generalised cross-validation error ‖Y − HY‖² /
-    (N − tr H − 1)² (Golub, Heath and Wahba 1979). All is done in the eigenvectors of the smaller of XᵀX
-    and XXᵀ.
+    Channels are standardised over all images (which uses no label); dead channels take no part. The penalty
+    is λ = ``penalty`` · N. By default it is the one of :data:`PENALTIES` with the least squared leave-one-out
+    error over at most 4,096 images, drawn stratified. Memory beyond S and the result: the smaller Gram
+    matrix, twice, and chunks.
 
     Parameters
     ----------
@@ -59,7 +73,40 @@ def ridge_probe(S: npt.ArrayLike, labels: npt.ArrayLike, penalty: float | None =
     labels
         int64 (N,).
     penalty
-        λ, above 0; None to choose it.
+        Above 0; None to choose it.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (N, K), a column for each label that occurs, ascending. About 1 for the class that an image
+        looks like and about 0 for the others; rows add up to 1. A single image, which nothing predicts, has
+        zeros.
+
+    Raises
+    ------
+    SelectionError
+        If the penalty is not above 0.
+    DatasetError
+        If shapes do not fit, or S holds NaN or infinity.
+    """
+    values = matrix(S)
+    classes, codes, _ = _coded(labels, len(values), penalty)
+    scores = np.zeros((len(values), len(classes)))
+    if len(values) == 1:
+        return scores
+    basis, chosen = _fitted(values, codes, len(classes), penalty)
+    for part, rows in basis.parts(values):
+        scores[part] = basis.left_out(rows, codes[part], chosen)
+    return scores
+
+
+def ridge_probe(S: npt.ArrayLike, labels: npt.ArrayLike, penalty: float | None = None) -> RidgeProbe:
+    """Predict each image by the probe that was fitted without it: its class of :func:`loo_ridge_scores`.
+
+    Parameters
+    ----------
+    S, labels, penalty
+        As for :func:`loo_ridge_scores`.
 
     Returns
     -------
@@ -69,109 +116,136 @@ def ridge_probe(S: npt.ArrayLike, labels: npt.ArrayLike, penalty: float | None =
 
     Raises
     ------
-    DatasetError
-        If shapes do not fit, or S holds NaN or infinity.
+    SelectionError, DatasetError
+        As :func:`loo_ridge_scores`.
     """
     values = matrix(S)
-    classes = classes_of(labels, len(values))
-    n = len(values)
-    if len(classes) == 1 or n == 1:
-        return RidgeProbe(np.full(n, n > 1), classes.labels[classes.ranks], 0.0)
-    scaled = normalise(values, "zscore")
-    basis = _Basis(scaled, classes)
-    chosen = basis.choose() if penalty is None else penalty
-    predicted = basis.left_out(chosen)
+    classes, codes, counts = _coded(labels, len(values), penalty)
+    if len(classes) == 1 or len(values) == 1:
+        return RidgeProbe(np.full(len(values), len(values) > 1), classes[codes], 0.0)
+    basis, chosen = _fitted(values, codes, len(classes), penalty)
+    best = np.empty(len(values), np.int64)
+    for part, rows in basis.parts(values):
+        best[part] = np.argmax(basis.left_out(rows, codes[part], chosen), axis=1)
     # Where nothing is known of a class without the image, equal scores are not to be its luck.
-    right = (predicted == classes.ranks) & (classes.counts[classes.ranks] > 1)
-    return RidgeProbe(right, classes.labels[predicted], chosen)
+    return RidgeProbe((best == codes) & (counts[codes] > 1), classes[best], chosen)
 
 
+def _coded(labels: npt.ArrayLike, n: int, penalty: float | None) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the labels that occur, each image's position among them, and how many images have each."""
+    if penalty is not None and not penalty > 0:
+        raise SelectionError("The probe's penalty must be above 0.")
+    classes, codes, counts = np.unique(label_array(labels, n), return_inverse=True, return_counts=True)
+    return classes, codes, counts
+
+
+def _fitted(values: FloatArray, codes: IntArray, K: int, penalty: float | None) -> tuple[_Basis, float]:
+    basis = _basis(values, codes, K)
+    return basis, _least_error(basis, values, codes) if penalty is None else penalty
+
+
+@dataclass(frozen=True)
 class _Basis:
-    """Orthonormal columns U with X Xᵀ = U diag(s) Uᵀ, kept as what it takes to make any rows of U."""
+    """The eigen-decomposition of the smaller Gram matrix.
 
-    def __init__(self, scaled: FloatArray, classes: Classes) -> None:
-        n, channels = scaled.shape
-        self._scaled, self._classes = scaled, classes
-        self._kind = precision(scaled, n * channels * min(n, channels))
-        self._share = classes.counts / n
-        self._wide = channels >= n
-        gram = self._gram()
-        squares, vectors = np.linalg.eigh(gram)
-        # Directions in which the images do not vary, but for rounding.
-        kept = squares > squares[-1] * max(n, channels) * np.finfo(self._kind).eps
-        kept &= squares > 0
-        self._squares = squares[kept]
-        self._vectors = vectors[:, kept]
-        if not self._wide:
-            self._vectors = self._vectors / np.sqrt(self._squares)
-        self._projected = self._targets()
+    Attributes
+    ----------
+    axes
+        float64 (C, r): directions of the channels, by which a standardised image has its coordinates; or
+        (N, r), the coordinates themselves.
+    squares
+        float64 (r,): the sum of squares along each axis, above 0.
+    projected
+        float64 (r, K): coordinates of all images times the one-hot labels.
+    shares
+        float64 (K,): of the images that have the label.
+    scaling
+        How images are standardised; None where ``axes`` are the coordinates.
+    """
 
-    def _gram(self) -> DoubleArray:
-        n, channels = self._scaled.shape
-        size = min(n, channels)
-        gram = np.zeros((size, size))
-        if self._wide:
-            for part in chunks(channels, 8 * n):
-                block = self._scaled[:, part].astype(self._kind)
-                gram += block @ block.T
-        else:
-            for part in chunks(n, 8 * channels):
-                block = self._scaled[part].astype(self._kind, copy=False)
-                gram += block.T @ block
-        return gram
+    axes: DoubleArray
+    squares: DoubleArray
+    projected: DoubleArray
+    shares: DoubleArray
+    images: int
+    scaling: Scaling | None
 
-    def _rows(self, part: slice) -> npt.NDArray[Any]:
-        """Return rows of U, (B, r)."""
-        if self._wide:
-            return self._vectors[part]
-        return self._scaled[part].astype(self._kind, copy=False) @ self._vectors.astype(self._kind)
+    def parts(self, values: FloatArray) -> Iterator[tuple[slice, DoubleArray]]:
+        """Yield coordinates of some images after others, float64 (n, r)."""
+        for part in chunks(self.images, 16 * max(values.shape[1], len(self.shares))):
+            yield part, self.coordinates(values, np.arange(part.start, part.stop))
 
-    def _parts(self) -> list[slice]:
-        n, channels = self._scaled.shape
-        return list(chunks(n, 8 * max(channels, len(self._squares), len(self._classes))))
+    def coordinates(self, values: FloatArray, rows: IntArray) -> DoubleArray:
+        """Return the coordinates of images by their rows, float64 (n, r)."""
+        if self.scaling is None:
+            return self.axes[rows]
+        found: DoubleArray = _standardised(values[rows], self.scaling) @ self.axes
+        return found
 
-    def _targets(self) -> DoubleArray:
-        """Return Uᵀ Y, float64 (r, K); Y is centred, but U's columns are, so that this changes nothing."""
-        found = np.zeros((len(self._classes), len(self._squares)))
-        for part in self._parts():
-            rows = self._rows(part)
-            ranks = self._classes.ranks[part]
-            order = np.argsort(ranks, kind="stable")
-            present, starts = np.unique(ranks[order], return_index=True)
-            found[present] += np.add.reduceat(rows[order].astype(np.float64), starts, axis=0)
-        return found.T
+    def left_out(self, rows: DoubleArray, codes: IntArray, penalty: float) -> DoubleArray:
+        """Return the predictions of images, each by the fit without it, float64 (n, K)."""
+        shrunk = 1 / (self.squares + penalty * self.images)
+        fitted: DoubleArray = rows @ (shrunk[:, None] * self.projected) + self.shares
+        leverage = np.square(rows) @ shrunk + 1 / self.images
+        fitted[np.arange(len(rows)), codes] -= leverage
+        fitted /= (1 - leverage)[:, None]
+        return fitted
 
-    def choose(self) -> float:
-        """Return the penalty with the least generalised cross-validation error."""
-        n = self._scaled.shape[0]
-        if not len(self._squares):
-            return 1.0
-        energy = np.square(self._projected).sum(axis=1)
-        counts = self._classes.counts
-        total = float((counts * (1 - self._share)).sum())
-        candidates = PENALTIES * self._squares.mean()
-        errors = []
-        for candidate in candidates:
-            shrunk = self._squares / (self._squares + candidate)
-            residual = total - energy.sum() + ((1 - shrunk) ** 2 * energy).sum()
-            free = n - 1 - shrunk.sum()
-            errors.append(residual / free**2 if free > 1e-9 * n else np.inf)
-        return float(candidates[int(np.argmin(errors))])
 
-    def left_out(self, penalty: float) -> IntArray:
-        """Return the class of the largest left-out score of each image, int64 (N,)."""
-        n = self._scaled.shape[0]
-        shrunk = self._squares / (self._squares + penalty)
-        weights = (shrunk[:, None] * self._projected).astype(self._kind)
-        predicted = np.empty(n, np.int64)
-        for part in self._parts():
-            rows = self._rows(part)
-            ranks = self._classes.ranks[part]
-            at = np.arange(len(ranks))
-            fitted = (rows @ weights).astype(np.float64) + self._share
-            leverage = np.square(rows, dtype=np.float64) @ shrunk + 1 / n
-            gap = np.maximum(1 - leverage, np.finfo(np.float64).eps)[:, None]
-            indicator = np.zeros_like(fitted)
-            indicator[at, ranks] = 1.0
-            predicted[part] = np.argmax(indicator - (indicator - fitted) / gap, axis=1)
-        return predicted
+def _basis(values: FloatArray, codes: IntArray, K: int) -> _Basis:
+    scaling = fit_scaling(values, "zscore")
+    N, C = values.shape
+    counts = np.bincount(codes, minlength=K)
+    parts = list(chunks(N, 16 * C))
+    if C <= N:
+        gram, sums = np.zeros((C, C)), np.zeros((C, K))
+        for part in parts:
+            block = _standardised(values[part], scaling)
+            gram += block.T @ block
+            _add_by_class(sums, block, codes[part])
+        squares, axes = _positive(gram)
+        return _Basis(axes, squares, axes.T @ sums, counts / N, N, scaling)
+    gram = np.zeros((N, N))
+    for part in chunks(C, 16 * N):
+        some = Scaling("zscore", scaling.shift[part], scaling.scale[part], scaling.dead[part])
+        block = _standardised(values[:, part], some)
+        gram += block @ block.T
+    squares, axes = _positive(gram)
+    axes *= np.sqrt(squares)
+    sums = np.zeros((axes.shape[1], K))
+    _add_by_class(sums, axes, codes)
+    return _Basis(axes, squares, sums, counts / N, N, None)
+
+
+def _add_by_class(sums: DoubleArray, block: DoubleArray, codes: IntArray) -> None:
+    """Add the rows of each class to its column of ``sums``."""
+    order = np.argsort(codes, kind="stable")
+    present, starts = np.unique(codes[order], return_index=True)
+    sums[:, present] += np.add.reduceat(block[order], starts, axis=0).T
+
+
+def _standardised(block: FloatArray, scaling: Scaling) -> DoubleArray:
+    centred: DoubleArray = np.subtract(block, scaling.shift, dtype=np.float64)
+    centred *= scaling.scale
+    return centred
+
+
+def _positive(gram: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    """Return the eigenvalues of a Gram matrix that are above 0 but for rounding, and their vectors."""
+    squares, axes = np.linalg.eigh(gram)
+    kept = squares > max(squares[-1], 0.0) * len(squares) * np.finfo(np.float64).eps
+    return squares[kept], np.ascontiguousarray(axes[:, kept])
+
+
+def _least_error(basis: _Basis, values: FloatArray, codes: IntArray) -> float:
+    """Return the penalty whose leave-one-out predictions have the least squared error."""
+    judges = stratified(codes, _JUDGES, 0)
+    errors = np.zeros(len(PENALTIES))
+    for part in chunks(len(judges), 16 * max(values.shape[1], len(basis.shares))):
+        some = judges[part]
+        rows = basis.coordinates(values, some)
+        for position, penalty in enumerate(PENALTIES):
+            found = basis.left_out(rows, codes[some], penalty)
+            found[np.arange(len(some)), codes[some]] -= 1
+            errors[position] += np.square(found).sum()
+    return PENALTIES[int(np.argmin(errors))]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import numpy as np
 import polars as pl
 
 from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import answers, contributions, measuring
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.contributions import Ablated, Groups
@@ -23,6 +24,7 @@ from channelexplorer_dash.explorer.images import (
     image_table,
 )
 from channelexplorer_dash.explorer.images import colours as image_colours
+from channelexplorer_dash.explorer.labels import LabelDesk, colour_values, review_layers
 from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.plan import Describe
@@ -41,6 +43,7 @@ from channelexplorer_dash.results import (
     ImageRow,
     IntArray,
     Job,
+    LabelReview,
     MeasureMatrix,
     PairDetail,
     PanelStatus,
@@ -71,6 +74,7 @@ from channelexplorer_dash.selection import (
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, Store, StoreSize
+from channelexplorer_dash.store.decisions import Decision
 
 _OVERLAY_PATIENCE_SECONDS = 8.0
 _SIZE_SECONDS = 30.0
@@ -104,6 +108,7 @@ class Explorer:
         self._desk = Desk(self._store, self._engine, settings.patience_seconds)
         self._catalogue = Catalogue(settings, self._store)
         self._work = LayerWork(settings, self._desk, self._catalogue)
+        self.labels = LabelDesk(self._store, self._catalogue, settings.reviewer)
         self._overlays_waiting = threading.BoundedSemaphore(_OVERLAYS_WAITING)
         self._sized = lru_cache(maxsize=1)(lambda _moment: self._store.size())
         self._described = lru_cache(maxsize=32)(
@@ -299,9 +304,14 @@ class Explorer:
         Parameters
         ----------
         colour_by
-            ``class``, ``prediction``, ``correct``, ``confidence``, or a column of the dataset's table.
+            ``class``, ``prediction``, ``correct``, ``confidence``, ``suspicion``, ``decision``, or a column
+            of the dataset's table.
         """
         dataset = self.dataset(view.dataset)
+        if colour_by in {"suspicion", "decision"}:
+            review = self.label_review(view) if colour_by == "suspicion" else None
+            found = review.value if isinstance(review, Ready) else None
+            return colour_values(sample, found, self.labels.current(view.dataset))
         return image_colours(
             dataset, sample, colour_by, self._work.predictions(view), self._output_names(view, dataset)
         )
@@ -310,6 +320,30 @@ class Explorer:
         """Return one line for each image that could not be read, once the model has run over them."""
         described = self.describe(view.model)
         return () if isinstance(described, Pending) else self._work.left_out(view, described.value)
+
+    # Labels
+
+    def label_review(self, view: View) -> Answer[LabelReview]:
+        """Return the view's labels, the most suspicious first, found in the later layers of the model.
+
+        Raises
+        ------
+        SelectionError
+            If the view has only one class.
+        """
+        described = self.describe(view.model)
+        if isinstance(described, Pending):
+            return described
+        if len(np.unique(self.sample(view).labels)) < 2:
+            raise SelectionError("Labels can be reviewed where there are at least two classes. Choose more.")
+        layers = review_layers(described.value, self.settings.label_layers)
+        names = tuple(layer.name for layer in layers)
+        asked = self._work.label_issues(view, described.value, layers)
+        if isinstance(asked, Pending):
+            return asked
+        return Ready(
+            self.labels.review(asked.value, names, self.dataset(view.dataset).class_names), asked.key
+        )
 
     # Jobs
 
@@ -360,11 +394,12 @@ class Explorer:
 
     def _known_of(
         self, view: View, image_ids: Iterable[int]
-    ) -> tuple[Dataset, IntArray, Predictions | None, tuple[str, ...]]:
+    ) -> tuple[Dataset, IntArray, Predictions | None, tuple[str, ...], Mapping[int, Decision]]:
         dataset = self.dataset(view.dataset)
         ids = np.fromiter(image_ids, np.int64)
         check_images(dataset, ids)
-        return dataset, ids, self._work.predictions(view), self._output_names(view, dataset)
+        decisions = self.labels.current(view.dataset)
+        return dataset, ids, self._work.predictions(view), self._output_names(view, dataset), decisions
 
     def _output_names(self, view: View, dataset: Dataset) -> tuple[str, ...]:
         described = self.describe(view.model)

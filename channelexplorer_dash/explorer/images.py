@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,30 @@ import polars as pl
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
 from channelexplorer_dash.errors import UnknownNameError
 from channelexplorer_dash.results import FloatArray, ImageRow, IntArray, Sample
+from channelexplorer_dash.store.decisions import Decision
 from channelexplorer_dash.store.schema import CONFIDENCE, PREDICTION
 
 LABEL_NAME = "label_name"
 PREDICTION_NAME = "prediction_name"
 CORRECT = "correct"
-KNOWN = (IMAGE_ID, SOURCE, LABEL, LABEL_NAME, PREDICTION, PREDICTION_NAME, CONFIDENCE, CORRECT)
+DECISION = "decision"
+DECIDED_LABEL = "decided_label"
+DECIDED_BY = "decided_by"
+DECIDED_AT = "decided_at"
+KNOWN = (
+    IMAGE_ID,
+    SOURCE,
+    LABEL,
+    LABEL_NAME,
+    PREDICTION,
+    PREDICTION_NAME,
+    CONFIDENCE,
+    CORRECT,
+    DECISION,
+    DECIDED_LABEL,
+    DECIDED_BY,
+    DECIDED_AT,
+)
 """Columns of :func:`image_table` that every dataset has."""
 
 Predictions = tuple[IntArray, FloatArray]
@@ -46,7 +64,11 @@ def check_images(dataset: Dataset, image_ids: IntArray) -> None:
 
 
 def image_table(
-    dataset: Dataset, image_ids: IntArray, predictions: Predictions | None, output_names: Sequence[str]
+    dataset: Dataset,
+    image_ids: IntArray,
+    predictions: Predictions | None,
+    output_names: Sequence[str],
+    decisions: Mapping[int, Decision],
 ) -> pl.DataFrame:
     """Return one row for each of some images: the columns ``KNOWN``, then the dataset's further ones.
 
@@ -59,6 +81,8 @@ def image_table(
         int64 (n,), rows of the dataset.
     output_names
         Names of the model's outputs; outputs beyond them are named by their number.
+    decisions
+        What was decided about labels, by image.
     """
     rows = dataset.table[image_ids]
     further = [name for name in rows.columns if name not in {IMAGE_ID, LABEL, SOURCE}]
@@ -81,18 +105,38 @@ def image_table(
         pl.when(is_known).then(pl.Series(confidence)).alias(CONFIDENCE),
         pl.when(comparable).then(said == label_name).alias(CORRECT),
     )
+    table = table.hstack(_decided(dataset, image_ids, decisions))
     marked = {name: f"{name} (dataset)" if name in KNOWN else name for name in further}
     return table.hstack(rows.select(further).rename(marked)) if further else table
 
 
 def image_rows(
-    dataset: Dataset, image_ids: IntArray, predictions: Predictions | None, output_names: Sequence[str]
+    dataset: Dataset,
+    image_ids: IntArray,
+    predictions: Predictions | None,
+    output_names: Sequence[str],
+    decisions: Mapping[int, Decision],
 ) -> tuple[ImageRow, ...]:
     """Return what is known of a few images."""
-    table = image_table(dataset, image_ids, predictions, output_names)
+    table = image_table(dataset, image_ids, predictions, output_names, decisions)
     further = table.drop(KNOWN).to_dicts() if len(table.columns) > len(KNOWN) else [{}] * len(table)
     known = table.select(KNOWN).to_dicts()
     return tuple(ImageRow(**row, columns=more) for row, more in zip(known, further, strict=True))
+
+
+def _decided(dataset: Dataset, image_ids: IntArray, decisions: Mapping[int, Decision]) -> pl.DataFrame:
+    """Return the columns of what was decided about the labels of some images."""
+    found = [decisions.get(image) for image in image_ids.tolist()]
+    names = [
+        dataset.class_names[entry.label] if entry and entry.label is not None else None for entry in found
+    ]
+    columns = {
+        DECISION: [entry and entry.action for entry in found],
+        DECIDED_LABEL: names,
+        DECIDED_BY: [entry and entry.author for entry in found],
+        DECIDED_AT: [entry and entry.time for entry in found],
+    }
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
 
 def colours(

@@ -228,6 +228,26 @@ class LayerWork:
         )
         return self._desk.ask(plan, plan.key, Kind.ARRAY)
 
+    def label_issues(
+        self, view: View, description: ModelDescription, layers: tuple[Layer, ...]
+    ) -> Answer[str]:
+        """Return the key of the ranked labels of the view's sample, found in several layers."""
+        asked = self.compute(view, description, tuple(layer.name for layer in layers), output=False)
+        if isinstance(asked, Pending):
+            return asked
+        sources = {layer.name: self._summary_key(view, layer.name) for layer in layers}
+        last = layers[-1]
+        return self.derive(
+            "label_issues",
+            view,
+            last,
+            sources[last.name],
+            top_fraction=view.top_fraction,
+            sources=sources,
+            neighbours=self.settings.label_neighbours,
+            seed=0,
+        )
+
     # Panels
 
     def status(

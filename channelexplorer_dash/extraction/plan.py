@@ -44,6 +44,7 @@ DerivationName = Literal[
     "scorecard",
     "contrast",
     "ablation_effect",
+    "label_issues",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
@@ -72,6 +73,7 @@ _RESULTS: Mapping[str, Kind] = {
     "whole": Kind.RECORD,
     "picture": Kind.RECORD,
     "scorecard": Kind.TABLE,
+    "label_issues": Kind.TABLE,
     "contrast": Kind.RECORD,
     "ablation_effect": Kind.RECORD,
 }
@@ -101,6 +103,7 @@ _LABELS: Mapping[str, str] = {
     "scorecard": "Scoring the channels of {layer}",
     "contrast": "Looking for the channels of {layer} that tell the groups apart",
     "ablation_effect": "Comparing the answers with and without channels of {layer}",
+    "label_issues": "Looking for wrong labels in the layers up to {layer}",
 }
 
 
@@ -284,7 +287,8 @@ class Derivation:
     name
         Which function of :mod:`channelexplorer_dash.extraction.derivations` computes it.
     source
-        Key of the summary S, or of the description.
+        Key of the summary S, or of the description. What is made of several layers has the deepest of them
+        as its ``layer`` and ``source``, and all in the parameter ``sources``: keys by layer.
     sample
         Key of the sample (int64 (2, n): image ids and labels), or empty.
     parameters
@@ -316,7 +320,8 @@ class Derivation:
     @property
     def priority(self) -> int:
         """Quick ones first: what a person sees at once is not to wait for UMAP."""
-        if self.name == "projection" and self.parameters.get("method") != "pca":
+        slow = self.name == "projection" and self.parameters.get("method") != "pca"
+        if slow or self.name == "label_issues":
             return 0
         if self.name in {"whole", "picture", *MEASURED.values()} - {"knn"}:
             return 5

@@ -50,6 +50,8 @@ COLOURS: tuple[Choice, ...] = (
     ("prediction", "Prediction"),
     ("correct", "Correctness"),
     ("confidence", "Confidence"),
+    ("suspicion", "Suspicion"),
+    ("decision", "Decision"),
 )
 PROJECTIONS: tuple[Choice, ...] = (("umap", "UMAP"), ("pca", "PCA"), ("tsne", "t-SNE"), ("mds", "MDS"))
 JACCARD_MODES: tuple[Choice, ...] = (("auto", "Auto"), ("images", "Images"), ("classes", "Classes"))

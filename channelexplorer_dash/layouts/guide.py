@@ -77,12 +77,27 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "Mark images by a lasso and keep them as A; then mark others, or choose a class, for B. Beside each "
         "channel stands its own AUC: below 0.5 it is larger in B.",
     ),
+    "review": ViewHelp(
+        "Labels to review",
+        "Images whose labels are probably wrong, the most suspicious first, with the label that fits better.",
+        "In the later layers of the model, three scores ask whether other images agree with a label: the "
+        "nearest images by S, those with the most similar active sets, and a ridge probe fitted without "
+        "the image. The score is their mean rank, 0 to 1; scores that find known mistakes better count for "
+        "more. The expected precision is the share of wrong labels to be expected down to a row: every "
+        "image is called by other names, one at a time, and where these known mistakes come in the list "
+        "says where the unknown ones are.",
+        "↓ and ↑ move, k keeps the label, r relabels, f flags, u undoes. Decisions are kept with your name "
+        "and the time; your files stay as they are. A network that was trained on the wrong labels may "
+        "have learned some of them by heart: these come later in the list.",
+    ),
 }
 
 KEYS: tuple[tuple[str, str], ...] = (
     ("Esc", "clear what is marked"),
     ("Ctrl Z", "undo the last marking"),
     ("/", "find a layer"),
+    ("↓ ↑", "next or previous label to review"),
+    ("k r f u", "keep, relabel, flag, undo"),
     ("?", "open or close this help"),
 )
 

@@ -20,12 +20,18 @@ from channelexplorer_dash.results import ChannelDetail, ImageRow, PairDetail
 from channelexplorer_dash.selection import ChannelMark, View
 
 CHIPS_SHOWN = 40
+DECIDED = {"keep": "label kept", "relabel": "relabelled", "flag": "flagged"}
+SIGNS = {"keep": "✓", "relabel": "→", "flag": "!"}
 
 
-def inspector(poll_milliseconds: int, classes: Sequence[Choice]) -> Component:
-    """Return the Inspector, empty; the callbacks fill it as soon as something is marked."""
+def inspector(poll_milliseconds: int, classes: Sequence[Choice], review: Component) -> Component:
+    """Return the Inspector, empty; the callbacks fill it as soon as something is marked.
+
+    ``review`` is its part with the labels to review.
+    """
     return html.Aside(
         [
+            review,
             html.Div(id=ids.PAIR_CARD),
             *ablation_parts(),
             html.Div(id=ids.CHANNEL_CARD),
@@ -85,6 +91,8 @@ def thumbnail_button(
     """Return one image as a button that marks it."""
     wrong = row.correct is False
     said = f"{row.source}: {row.label_name}"
+    if row.decision is not None:
+        said += f", {DECIDED[row.decision]} {row.decided_label or ''}".rstrip() + f" by {row.decided_by}"
     if row.prediction_name is not None:
         said += f", predicted {row.prediction_name}"
         said += f" ({percent(row.confidence)})" if row.confidence is not None else ""
@@ -95,6 +103,7 @@ def thumbnail_button(
                 alt=row.label_name,
                 className="ce-thumb",
             ),
+            *decision_mark(row),
             *(_caption(row, wrong) if with_text else []),
         ],
         id=ids.part("gallery", part, row.image_id),
@@ -103,6 +112,14 @@ def thumbnail_button(
         type="button",
         **aria(label=f"{said}. Marks this image."),
     )
+
+
+def decision_mark(row: ImageRow) -> list[Component]:
+    """Return the sign of what was decided about an image's label, or nothing."""
+    if row.decision is None:
+        return []
+    what = f"{DECIDED[row.decision]} {row.decided_label or ''}".rstrip()
+    return [html.Span(SIGNS[row.decision], className=f"ce-decision is-{row.decision}", title=what)]
 
 
 def channel_card(

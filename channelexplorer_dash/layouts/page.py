@@ -20,6 +20,7 @@ from channelexplorer_dash.layouts.inspector import inspector
 from channelexplorer_dash.layouts.layers_view import layers_view
 from channelexplorer_dash.layouts.measures_panel import measures_panel
 from channelexplorer_dash.layouts.panel import empty_panels, panel
+from channelexplorer_dash.layouts.review import review
 from channelexplorer_dash.layouts.scorecard import scorecard_panel
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
@@ -62,7 +63,11 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                         ],
                         className="ce-middle",
                     ),
-                    inspector(poll, class_choices(view, dataset)),
+                    inspector(
+                        poll,
+                        class_choices(view, dataset),
+                        review(dataset.class_names, explorer.labels.reviewer),
+                    ),
                 ],
                 className="ce-columns",
             ),
@@ -144,5 +149,10 @@ def _state(selection: Selection, layers: Sequence[Layer] | None, sample: Sample)
         ids.GROUPS: None,
         ids.CONTRAST_MARKS: None,
         ids.SCORECARD_ASKED: None,
+        ids.REVIEWED: None,
+        ids.DECIDED: None,
+        ids.REVIEW_EVENT: None,
+        ids.REVIEW_PAGE: 0,
+        ids.REVIEW_DRAWN: None,
     }
     return [dcc.Store(id=name, data=data) for name, data in stores.items()]

@@ -23,6 +23,9 @@ SCRIPT_IDS = {
     "classesAll": ids.CLASSES_ALL,
     "classFilter": ids.CLASS_FILTER,
     "measuresPanel": ids.MEASURES_PANEL,
+    "reviewList": ids.REVIEW_LIST,
+    "reviewEvent": ids.REVIEW_EVENT,
+    "reviewPage": ids.REVIEW_PAGE,
 }
 
 
@@ -43,6 +46,7 @@ def shell() -> Component:
             dcc.Store(id=ids.URL_WRITTEN),
             dcc.Store(id=ids.MARKS_DRAWN),
             dcc.Download(id=ids.DOWNLOAD),
+            dcc.Download(id=ids.REVIEW_DOWNLOAD),
             html.Div(_loading(), id=ids.PAGE, className="ce-page"),
             html.Div(id=ids.NOTICE, className="ce-notices", role="status", **aria(live="polite")),
             dbc.Offcanvas(

@@ -26,6 +26,13 @@ BEST_CLASS = "best_class"
 AUROC = "auroc"
 CLASS_AUROC = "class_auroc"
 CLASS_FREQUENCY = "class_frequency"
+PROPOSED = "proposed"
+SCORE = "score"
+CHANCE = "chance"
+PRECISION = "precision"
+NEIGHBOURS = "neighbours"
+ACTIVE_SETS = "active_sets"
+PROBE = "probe"
 
 PREDICTIONS = pl.Schema({IMAGE_ID: pl.UInt32, PREDICTION: pl.Int32, CONFIDENCE: pl.Float32})
 """One row per readable image: the model's most probable output and its softmax probability."""
@@ -34,6 +41,22 @@ CHANNEL_STATISTICS = pl.Schema(
     {CHANNEL: pl.UInt32, VARIANCE: pl.Float64, PAIRWISE: pl.Float64, COUNT: pl.Float64}
 )
 """One row per channel, in order: the numbers that the heatmap is sorted by."""
+
+LABEL_ISSUES = pl.Schema(
+    {
+        IMAGE_ID: pl.UInt32,
+        LABEL: pl.Int32,
+        PROPOSED: pl.Int32,
+        SCORE: pl.Float64,
+        NEIGHBOURS: pl.Float64,
+        ACTIVE_SETS: pl.Float64,
+        PROBE: pl.Float64,
+        CHANCE: pl.Float64,
+        PRECISION: pl.Float64,
+    }
+)
+"""One row per readable image, the most suspicious first: given and proposed label, score, the single scores
+(mean ranks over the layers), the chance that the label is wrong, the expected precision up to this row."""
 
 _DOUBLES: Any = pl.List(pl.Float64)
 _SINGLES: Any = pl.List(pl.Float32)

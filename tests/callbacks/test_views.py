@@ -31,7 +31,10 @@ def part(view: str) -> dict[str, Any]:
 def test_a_scatterplot_is_drawn_and_recoloured(
     call: Call, functions: Callbacks, computed: View, colour_by: str
 ) -> None:
-    changed, page = ("key", colour_by, None, True, "pca"), (part("scatterplot"), computed.to_json())
+    changed, page = (
+        ("key", colour_by, None, True, "pca", None, None),
+        (part("scatterplot"), computed.to_json()),
+    )
     figure, legend, note, drawn = call(functions["draw_scatterplot"], *changed, None, *page)
     assert isinstance(figure, dict)
     assert note == "PCA"
@@ -89,7 +92,7 @@ def test_a_view_without_a_version_stays_as_it_is(
     call: Call, functions: Callbacks, computed: View, name: str
 ) -> None:
     middle = {
-        "draw_scatterplot": ("class", None, None, "pca", None),
+        "draw_scatterplot": ("class", None, None, "pca", None, None, None),
         "draw_jaccard": ("auto", "class"),
         "draw_hierarchy": ("class",),
         "draw_heatmap": (None, "variance", None, None),
@@ -123,16 +126,18 @@ def test_the_gallery_shows_label_prediction_and_confidence(
     call: Call, functions: Callbacks, explorer: Explorer, computed: View
 ) -> None:
     images = explorer.sample(computed).image_ids[:3].tolist()
-    shown = str(call(functions["show_gallery"], encode_indices(images), None, True, computed.to_json()))
+    shown = str(call(functions["show_gallery"], encode_indices(images), None, True, None, computed.to_json()))
     assert "3 marked" in shown
     assert f"/channels/media/digits/{images[0]}?size=64" in shown
     assert "predicted 0" in shown
-    assert "Nothing is marked" in str(call(functions["show_gallery"], "", None, True, computed.to_json()))
+    assert "Nothing is marked" in str(
+        call(functions["show_gallery"], "", None, True, None, computed.to_json())
+    )
 
 
 def test_an_image_that_does_not_exist(call: Call, functions: Callbacks, computed: View) -> None:
     with pytest.raises(UnknownNameError):
-        call(functions["show_gallery"], encode_indices([10_000_000]), None, True, computed.to_json())
+        call(functions["show_gallery"], encode_indices([10_000_000]), None, True, None, computed.to_json())
 
 
 def test_the_channel_card(call: Call, functions: Callbacks, computed: View) -> None:
@@ -155,7 +160,7 @@ def test_the_pair_card(call: Call, functions: Callbacks, explorer: Explorer, com
 
 
 def test_the_sample_is_shown(call: Call, functions: Callbacks, computed: View) -> None:
-    thumbnails, notes = call(functions["show_sample"], computed.to_json(), True)
+    thumbnails, notes = call(functions["show_sample"], computed.to_json(), True, None)
     assert 10 <= len(thumbnails) <= 24
     assert notes == []
 

@@ -15,6 +15,7 @@ from channelexplorer_dash.core.jaccard import (
     class_jaccard,
     expected_overlap,
     image_jaccard,
+    nearest_sets,
 )
 from channelexplorer_dash.core.normalise import fit_scaling
 from channelexplorer_dash.errors import DatasetError
@@ -206,3 +207,17 @@ def test_expected_overlap_is_exact_where_sets_of_a_class_are_alike() -> None:
     np.testing.assert_array_equal(expected_overlap(np.zeros((2, 3))), np.ones((2, 2)))
     with pytest.raises(DatasetError, match="classes × channels"):
         expected_overlap(np.zeros(3))
+
+
+def test_nearest_sets_equal_a_sorted_matrix() -> None:
+    rng = np.random.default_rng(4)
+    S = rng.random((300, 70)).astype(np.float32)
+    S[5] = S[9] = S[200]
+    sets = active_sets(S, 0.2, fit_scaling(S, "minmax"))
+    similarity = image_jaccard(sets).astype(np.float64)
+    np.fill_diagonal(similarity, -1)
+    expected = np.argsort(-similarity, axis=1, kind="stable")[:, :7]
+    np.testing.assert_array_equal(nearest_sets(sets, 7), expected)
+    np.testing.assert_array_equal(nearest_sets(sets, 7, threads=2), expected)
+    assert nearest_sets(sets[:3], 25).shape == (3, 2)
+    assert nearest_sets(sets[:1], 25).shape == (1, 0)

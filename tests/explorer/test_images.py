@@ -44,7 +44,7 @@ IDS = np.array([2, 0, 1])
 
 
 def test_what_is_known_stands_in_the_order_asked_for() -> None:
-    rows = image_rows(Three(), IDS, PREDICTED, ("cat", "dog"))
+    rows = image_rows(Three(), IDS, PREDICTED, ("cat", "dog"), {})
     assert [row.image_id for row in rows] == [2, 0, 1]
     assert [row.label_name for row in rows] == ["dog", "cat", "dog"]
     assert [row.prediction_name for row in rows] == [None, "dog", "dog"]
@@ -54,20 +54,20 @@ def test_what_is_known_stands_in_the_order_asked_for() -> None:
 
 
 def test_outputs_of_other_classes_are_neither_right_nor_wrong() -> None:
-    rows = image_rows(Three(), IDS, PREDICTED, ("tabby",))
+    rows = image_rows(Three(), IDS, PREDICTED, ("tabby",), {})
     assert [row.prediction_name for row in rows] == [None, "1", "1"]
     assert [row.correct for row in rows] == [None, None, None]
 
 
 def test_without_predictions_the_columns_are_there_and_empty() -> None:
-    table = image_table(Three(), IDS, None, ())
+    table = image_table(Three(), IDS, None, (), {})
     assert tuple(table.columns[: len(KNOWN)]) == KNOWN
     assert table["prediction"].null_count() == table["correct"].null_count() == 3
 
 
 def test_no_images_are_an_empty_table() -> None:
-    assert len(image_table(Three(), np.zeros(0, np.int64), PREDICTED, ("cat", "dog"))) == 0
-    assert image_rows(Three(), np.zeros(0, np.int64), PREDICTED, ()) == ()
+    assert len(image_table(Three(), np.zeros(0, np.int64), PREDICTED, ("cat", "dog"), {})) == 0
+    assert image_rows(Three(), np.zeros(0, np.int64), PREDICTED, (), {}) == ()
 
 
 @pytest.mark.parametrize("wrong", [-1, 3])

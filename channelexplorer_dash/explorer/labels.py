@@ -1,0 +1,188 @@
+"""Labels to review: where they are looked for, how they are read, and what people decided about them."""
+
+from __future__ import annotations
+
+import getpass
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+
+from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE
+from channelexplorer_dash.errors import SelectionError
+from channelexplorer_dash.explorer.catalogue import Catalogue
+from channelexplorer_dash.explorer.images import (
+    DECIDED_AT,
+    DECIDED_BY,
+    DECIDED_LABEL,
+    DECISION,
+    LABEL_NAME,
+    ColourValues,
+    check_images,
+)
+from channelexplorer_dash.models.description import Layer, ModelDescription
+from channelexplorer_dash.results import IntArray, LabelReview, Sample
+from channelexplorer_dash.store import Store, schema
+from channelexplorer_dash.store.decisions import ACTIONS, Decision, DecisionLog, current, decided
+
+# Earlier layers see edges and colours, and say little about classes.
+_FROM_DEPTH = 0.6
+
+STANDING = tuple(action for action in ACTIONS if action != "undo")
+"""What an image's decision can be."""
+
+
+def review_layers(description: ModelDescription, count: int) -> tuple[Layer, ...]:
+    """Return the layers in which wrong labels are looked for.
+
+    ``count`` blocks, spread evenly over the last two fifths of the model, without its output: a network that
+    was trained on these labels has learned to repeat them there.
+    """
+    blocks = list(description.at("block"))
+    last = blocks[-1]
+    if len(blocks) > 1 and last.layout == "dense" and last.channels == description.outputs:
+        blocks.pop()
+    first = math.ceil(_FROM_DEPTH * (len(blocks) - 1))
+    places = np.unique(np.linspace(first, len(blocks) - 1, count).round().astype(int))
+    return tuple(blocks[place] for place in places.tolist())
+
+
+def colour_values(
+    sample: Sample, review: LabelReview | None, decisions: Mapping[int, Decision]
+) -> ColourValues:
+    """Return the suspicion of a sample's images (NaN where it is not known), or else what was decided."""
+    ids = sample.image_ids
+    if review is None:
+        code = {action: position for position, action in enumerate(STANDING)}
+        found = [decisions.get(image) for image in ids.tolist()]
+        return ColourValues(np.array([code[entry.action] if entry else -1 for entry in found]), STANDING)
+    score = dict(zip(review.image_ids.tolist(), review.score.tolist(), strict=True))
+    return ColourValues(np.array([score.get(image, math.nan) for image in ids.tolist()]), None)
+
+
+def listed(review: LabelReview, decisions: Mapping[int, Decision], label: int | None, state: str) -> IntArray:
+    """Return the places in the ranking of the images of a list, int64 (n,), ascending.
+
+    Parameters
+    ----------
+    label
+        Only images that are called so, or for which it is proposed; None for all.
+    state
+        ``open`` (nothing is decided), ``all``, or a decision of :data:`STANDING`.
+
+    Raises
+    ------
+    SelectionError
+        If there is no such state.
+    """
+    if state not in {"open", "all", *STANDING}:
+        raise SelectionError(f"There is no list {state[:40]!r} of labels to review.")
+    chosen = np.ones(len(review.image_ids), np.bool_)
+    if label is not None:
+        chosen &= (review.given == label) | (review.proposed == label)
+    if state != "all":
+        wanted = [image for image, entry in decisions.items() if state in {"open", entry.action}]
+        among = np.isin(review.image_ids, np.array(wanted, np.int64))
+        chosen &= ~among if state == "open" else among
+    return np.flatnonzero(chosen)
+
+
+class LabelDesk:
+    """Reads ranked labels, and keeps decisions.
+
+    Parameters
+    ----------
+    reviewer
+        The name under which decisions are kept where none is given; empty for the system's user.
+    """
+
+    def __init__(self, store: Store, catalogue: Catalogue, reviewer: str) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self.reviewer = reviewer or _user()
+        self._logs: dict[str, DecisionLog] = {}
+        self.review = lru_cache(maxsize=4)(self._review)
+
+    def decide(self, dataset: str, image_id: int, action: str, label: int | None, author: str) -> Decision:
+        """Keep a decision about an image's label; ``undo`` takes the image's last one back.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such image.
+        SelectionError
+            If there is no such action or class.
+        StoreError
+            If it cannot be written.
+        """
+        images = self._catalogue.dataset(dataset)
+        check_images(images, np.array([image_id]))
+        if label is not None and not 0 <= label < len(images.class_names):
+            raise SelectionError(f"{dataset} has no class {label}. Choose one of its classes.")
+        entry = decided(image_id, action, label, author or self.reviewer)
+        self._log(dataset).append(entry)
+        return entry
+
+    def current(self, dataset: str) -> dict[int, Decision]:
+        """Return the decision that counts for each image, by ``image_id``."""
+        count = len(self._catalogue.dataset(dataset))
+        return {image: entry for image, entry in current(self.log(dataset)).items() if 0 <= image < count}
+
+    def log(self, dataset: str) -> list[Decision]:
+        """Return every decision about a dataset, the oldest first."""
+        return self._log(dataset).entries()
+
+    def table(self, dataset: str) -> pl.DataFrame:
+        """Return the decisions that count, one row each, by ``image_id``, as for an export."""
+        images = self._catalogue.dataset(dataset)
+        found = sorted(self.current(dataset).items())
+        rows = images.table[[image for image, _ in found]]
+        entries = [entry for _, entry in found]
+        new = [entry.label for entry in entries]
+        return pl.DataFrame(
+            {
+                IMAGE_ID: rows[IMAGE_ID],
+                SOURCE: rows[SOURCE],
+                LABEL: rows[LABEL],
+                LABEL_NAME: pl.Series([images.class_names[label] for label in rows[LABEL]], dtype=pl.String),
+                DECISION: pl.Series([entry.action for entry in entries], dtype=pl.String),
+                "new_label": pl.Series(new, dtype=pl.Int32),
+                DECIDED_LABEL: pl.Series(
+                    [None if label is None else images.class_names[label] for label in new], dtype=pl.String
+                ),
+                DECIDED_BY: pl.Series([entry.author for entry in entries], dtype=pl.String),
+                DECIDED_AT: pl.Series([entry.time for entry in entries], dtype=pl.String),
+            }
+        )
+
+    def _log(self, dataset: str) -> DecisionLog:
+        digest = self._catalogue.dataset(dataset).digest
+        return self._logs.setdefault(digest, DecisionLog(self._store.root, digest))
+
+    def _review(self, key: str, layers: tuple[str, ...], class_names: tuple[str, ...]) -> LabelReview:
+        table = self._store.scan(key).collect()
+        numbers = {
+            name: table[name].to_numpy()
+            for name in (
+                schema.SCORE,
+                schema.NEIGHBOURS,
+                schema.ACTIVE_SETS,
+                schema.PROBE,
+                schema.CHANCE,
+                schema.PRECISION,
+            )
+        }
+        images, given, proposed = (
+            table[name].to_numpy().astype(np.int64)
+            for name in (schema.IMAGE_ID, schema.LABEL, schema.PROPOSED)
+        )
+        return LabelReview(images, given, proposed, **numbers, layers=layers, class_names=class_names)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
