@@ -51,6 +51,9 @@ PROJECTION = "ce-projection"
 JACCARD_MODE = "ce-jaccard-mode"
 JACCARD_ORDER = "ce-jaccard-order"
 SORTING = "ce-sorting"
+CLUSTERS = "ce-clusters"
+DISTANCE = "ce-distance"
+LEAVES = "ce-leaves"
 
 # Dataset View
 CLASSES = "ce-classes"

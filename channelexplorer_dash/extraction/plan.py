@@ -29,6 +29,9 @@ DerivationName = Literal[
     "knn",
     "kernel_norms",
     "overlay",
+    "clusters",
+    "subclasses",
+    "leaf_distances",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
@@ -48,6 +51,9 @@ _LABELS: Mapping[str, str] = {
     "knn": "Measuring the separability of {layer}",
     "kernel_norms": "Reading the kernels of {layer}",
     "overlay": "Drawing a channel of {layer} over an image",
+    "clusters": "Finding the clusters of {layer}",
+    "subclasses": "Finding the subclasses at {layer}",
+    "leaf_distances": "Measuring how far the classes are apart at {layer}",
 }
 
 

@@ -1,7 +1,7 @@
 """What is computed from published results: a function a result, each in the module of what it is about."""
 
 # Each module registers its functions as it is imported.
-from channelexplorer_dash.extraction.derivations import models, views
+from channelexplorer_dash.extraction.derivations import hierarchy, models, views
 from channelexplorer_dash.extraction.derivations.registry import publish_derivation
 
-__all__ = ["models", "publish_derivation", "views"]
+__all__ = ["hierarchy", "models", "publish_derivation", "views"]
