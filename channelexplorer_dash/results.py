@@ -92,17 +92,14 @@ class ImageJaccard:
 class ClassJaccard:
     """Mean Jaccard similarity over image pairs of two classes.
 
-    ``similarity`` float32 (K, K) and ``classes`` (K labels) are in display order; ``linkage`` is SciPy's
-    (K-1, 4) average linkage of the classes *in ascending label order* of ``leaves``, where ``leaves``
-    are those labels ascending. A class of one image has no pairs with itself: its diagonal is 1. Unless
-    ``exact``, it is the similarity at the expected overlap, in closed form, while all pairs are compared.
+    ``similarity`` float32 (K, K) and ``classes`` (K labels) are in display order. A class of one image has no
+    pairs with itself: its diagonal is 1. Unless ``exact``, it is the similarity at the expected overlap, in
+    closed form, while all pairs are compared.
     """
 
     classes: IntArray
     counts: IntArray
     similarity: FloatArray
-    linkage: npt.NDArray[np.float64]
-    leaves: IntArray
     class_names: tuple[str, ...]
     layer: Layer
     exact: bool = True
@@ -160,6 +157,14 @@ class Hierarchy:
     reference: Reference | None
     layer: Layer
     exact: bool = True
+
+    @property
+    def leaf_names(self) -> tuple[str, ...]:
+        """Name of each leaf: the class, and the number of its cluster where it is a part of one."""
+        return tuple(
+            self.class_names[label] + (f" #{cluster + 1}" if cluster >= 0 else "")
+            for label, cluster in zip(self.labels.tolist(), self.clusters.tolist(), strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -263,8 +268,8 @@ class PanelStatus:
     """What a panel can show now.
 
     ``versions`` maps ``scatterplot``, ``jaccard``, ``heatmap``, ``hierarchy`` and ``clusters`` to the key of
-    the answer that is there (a projection that is still computed shows PCA meanwhile), or to None. ``job`` is what is still
-    computed, or None when everything is there.
+    the answer that is there (a projection that is still computed shows PCA meanwhile), or to None. ``job`` is
+    what is still computed, or None when everything is there.
     """
 
     versions: Mapping[str, str | None]

@@ -153,7 +153,7 @@ def cophenetic_correlation(linkage: npt.NDArray[np.float64], distances: npt.Arra
     linkage
         float64 (K − 1, 4).
     distances
-        float (K, K), symmetric.
+        float (K, K), symmetric; pairs that are NaN are left out.
 
     Returns
     -------
@@ -163,16 +163,16 @@ def cophenetic_correlation(linkage: npt.NDArray[np.float64], distances: npt.Arra
     Raises
     ------
     DatasetError
-        If the distances are not of K classes, or not finite.
+        If the distances are not of K classes, or infinite.
     """
     joined = joined_at(linkage)
     known = np.asarray(distances, dtype=np.float64)
-    if known.shape != joined.shape or not np.isfinite(known).all():
+    if known.shape != joined.shape or np.isinf(known).any():
         raise DatasetError(
             f"There must be finite distances of {len(joined)} classes to compare the tree with."
         )
-    above = np.triu_indices(len(joined), 1)
-    return correlation(joined[above], known[above])
+    compared = np.triu(~np.isnan(known), 1)
+    return correlation(joined[compared], known[compared])
 
 
 def joined_at(linkage: npt.NDArray[np.float64]) -> DoubleArray:
@@ -206,9 +206,12 @@ def mantel(
         (1 + rounds with r at least as high) / (1 + rounds); None where r is not defined.
     """
     found = cophenetic_correlation(linkage, distances)
+    known = np.asarray(distances, dtype=np.float64)
+    if np.isnan(known).any():
+        raise DatasetError("Classes whose distances are not known cannot be shuffled. Leave them out.")
     if found is None:
         return None
-    joined, known = joined_at(linkage), np.asarray(distances, dtype=np.float64)
+    joined = joined_at(linkage)
     rows, columns = np.triu_indices(len(joined), 1)
     random = np.random.default_rng(seed)
     as_high = 0

@@ -66,8 +66,8 @@ def wordnet_nodes(names: Sequence[str]) -> list[int | None]:
     """Return the node of each class name in WordNet's tree, or None.
 
     A name is a synset (``n02123045``, as ImageNet's folders are called), the description of an ImageNet
-    class, or a noun, singular or plural (``birds``). Of several senses of a noun, the one with the most ImageNet
-    classes below it is taken, and of equal ones the one that is nearest to the root.
+    class, or a noun, singular or plural (``birds``). Of several senses of a noun, the one with the most
+    ImageNet classes below it is taken, and of equal ones the one that is nearest to the root.
     """
     found = wordnet()
     ordered = imagenet_nodes()

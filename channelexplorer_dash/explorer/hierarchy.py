@@ -107,7 +107,7 @@ def hierarchy(
 def reference(
     linkage: DoubleArray, labels: IntArray, class_names: tuple[str, ...], tree: str | None
 ) -> Reference | None:
-    """Return how well a hierarchy agrees with the person's tree, or with WordNet; None where there is neither.
+    """Return how well a hierarchy agrees with the person's tree, or with WordNet, where there is one.
 
     Parameters
     ----------

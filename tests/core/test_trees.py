@@ -159,7 +159,21 @@ def test_where_the_correlation_is_not_defined() -> None:
     with pytest.raises(DatasetError, match="4 classes"):
         cophenetic_correlation(random_linkage(4, 0), np.zeros((3, 3)))
     with pytest.raises(DatasetError, match="finite"):
-        cophenetic_correlation(random_linkage(3, 0), np.full((3, 3), np.nan))
+        cophenetic_correlation(random_linkage(3, 0), np.full((3, 3), np.inf))
+    with pytest.raises(DatasetError, match="Leave them out"):
+        mantel(random_linkage(3, 0), np.full((3, 3), np.nan))
+
+
+def test_pairs_that_are_not_known_are_left_out() -> None:
+    Z = random_linkage(6, 1)
+    known = squareform(pdist(np.random.default_rng(2).normal(size=(6, 2))))
+    lacking = known.copy()
+    lacking[4] = lacking[:, 4] = np.nan
+    kept = np.ix_([0, 1, 2, 3, 5], [0, 1, 2, 3, 5])
+    above = np.triu_indices(5, 1)
+    expected = np.corrcoef(joined_at(Z)[kept][above], known[kept][above])[0, 1]
+    assert cophenetic_correlation(Z, lacking) == pytest.approx(expected)
+    assert cophenetic_correlation(Z, np.full((6, 6), np.nan)) is None
 
 
 def test_mantel_tells_kept_distances_from_unrelated_ones() -> None:
