@@ -44,6 +44,7 @@ DATASET = "ce-dataset"
 SUMMARY = "ce-summary"
 NORMALISATION = "ce-normalisation"
 TOP_FRACTION = "ce-top-fraction"
+TOP_FRACTION_SHOWN = "ce-top-fraction-shown"
 
 # Controls that decide how it is drawn
 COLOUR_BY = "ce-colour-by"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from channelexplorer_dash.layouts.panel import empty_panels, panel
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import Pending, Sample
-from channelexplorer_dash.selection import MAX_QUERY_CHARACTERS, Selection, encode_indices
+from channelexplorer_dash.selection import MAX_QUERY_CHARACTERS, Selection, View, encode_indices
 
 
 def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
@@ -85,11 +86,13 @@ def error_page(message: str, urls: Urls) -> Component:
 def _for_the_script(selection: Selection, urls: Urls, poll: int) -> dict[str, Any]:
     """Return what the page's script needs to write the address, and to show thumbnails."""
     view = selection.view
-    plain = Selection(view)
+    # The share is written by the script, as it changes without a new page.
+    plain = Selection(replace(view, top_fraction=View.top_fraction))
     return data(
         media=urls.media(view.dataset),
         query=plain.to_query(),
         looks=json.dumps([[name, getattr(plain, name)] for name in LOOKS]),
+        share=str(View.top_fraction),
         poll=str(poll),
         query_limit=str(MAX_QUERY_CHARACTERS),
     )
