@@ -155,9 +155,9 @@ def by_cluster(answer: ClusterAnswer, sample: Sample) -> Colouring:
         for row, own in zip(made.counts, per_cluster, strict=True)
     )
     note = f"{k} {'cluster' if k == 1 else 'clusters'}" + (" by BIC" if answer.found else "")
-    note += f", {int(answer.outlier.sum()):,} outliers"
     if len(made.classes) > 1:
         note += f" · purity {made.purity:.2f} · ARI {made.rand:.2f} · NMI {made.information:.2f}"
+    note += f" · {int(answer.outlier.sum()):,} outliers"
     return Colouring(
         "cluster",
         codes,

@@ -16,7 +16,11 @@ def legend(colouring: Colouring) -> list[Component]:
     entries = colouring.legend
     more: list[Component] = [html.Span(f"+ {len(entries) - ENTRIES_SHOWN:,}", className="ce-count")]
     shown: list[Component] = [_entry(entry) for entry in entries[:ENTRIES_SHOWN]]
-    note: list[Component] = [html.Span(colouring.note, className="ce-legend-note")] if colouring.note else []
+    note: list[Component] = (
+        [html.Span(colouring.note, className="ce-legend-note", title=colouring.note)]
+        if colouring.note
+        else []
+    )
     return note + shown + (more if len(entries) > ENTRIES_SHOWN else [])
 
 

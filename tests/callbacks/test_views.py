@@ -100,7 +100,7 @@ def test_points_are_coloured_by_cluster_once_they_are_found(
         functions["draw_scatterplot"], *changed, None, part("scatterplot"), computed.to_json()
     )
     assert sum(x is None for x in figure["data"][1]["x"]) == 4
-    assert "4 clusters, " in str(legend)
+    assert "4 clusters · purity " in str(legend)
     assert str(legend).count("ce-legend-pick") == 4
 
 
