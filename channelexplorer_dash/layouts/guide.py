@@ -31,13 +31,14 @@ VIEW_HELP: dict[str, ViewHelp] = {
         (
             (
                 "Clusters (Colour by: Cluster)",
-                "k-means on the first 50 principal components of S: each image is in the cluster whose mean "
-                "is nearest. Auto finds k by X-means: a cluster is cut in two as long as BIC = log-likelihood "
-                "− p/2 · ln n rises (p numbers are fitted to n images). A cross is an outlier: farther from "
-                "its cluster's mean than mean + 0.8 · standard deviation of these distances; the outlines "
-                "leave outliers out. Purity is the share of images that are of their cluster's main class; "
-                "ARI and NMI are 1 where clusters and classes agree. Click a cluster in the legend to mark "
-                "its images; choose one class in the Dataset View to see its sub-clusters.",
+                "k-means on the first 50 principal components of S: each image is in the cluster whose "
+                "mean is nearest. Auto finds k by X-means: a cluster is cut in two as long as BIC = log "
+                "likelihood − p/2 · ln n rises (p numbers are fitted to n images). A cross is an outlier: "
+                "farther from its cluster's mean than mean + 0.8 · standard deviation of these distances; "
+                "the outlines leave outliers out. Purity is the share of images that are of their "
+                "cluster's main class; ARI and NMI are 1 where clusters and classes agree. Click a "
+                "cluster in the legend to mark its images; choose one class in the Dataset View to see "
+                "its sub-clusters.",
             ),
         ),
     ),
