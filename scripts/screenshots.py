@@ -2,7 +2,7 @@
 
 Serves the digits demo, the photographs and Fashion-MNIST, waits until everything that is shown has been
 computed, and does what a person does: draws a lasso, clicks a channel. Each picture is taken in light and in
-dark. Names are ``photos``, ``digits`` and ``scale``; all by default.
+dark. Names are ``photos``, ``digits``, ``scale`` and ``hierarchy``; all by default.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page
 
 from benchmarks.chromium import chromium
 from benchmarks.serving import serving
+from channelexplorer_dash.ids import LEAVES
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -71,7 +72,12 @@ def main() -> int:
     if not (PHOTOS.exists() and FASHION.exists()):
         print("Run `make photos` and `make fashion` first.", file=sys.stderr)
         return 2
-    takers = {"photos": take_photos, "digits": take_digits, "scale": take_scale}
+    takers = {
+        "photos": take_photos,
+        "digits": take_digits,
+        "scale": take_scale,
+        "hierarchy": take_hierarchy,
+    }
     IMAGES.mkdir(parents=True, exist_ok=True)
     sources = ("--demo", "--config", str(PHOTOS), "--config", str(FASHION))
     with serving(STORE, *sources) as (_, address), chromium() as browser:
@@ -129,14 +135,33 @@ def take_scale(browser: Browser, address: str, theme: str) -> None:
     page.context.close()
 
 
-def open_page(browser: Browser, address: str, theme: str, **selection: str) -> Page:
+def take_hierarchy(browser: Browser, address: str, theme: str) -> None:
+    """Take the clothes coloured by cluster, with the tree of their subclasses; and the photographs' tree."""
+    looks = {"colour_by": "cluster", "order": "hierarchy", "layer": ["layer3.0", "layer4.0"]}
+    clothes = {"model": "fashion-resnet", "dataset": "fashion-mnist", "per_class": "200"}
+    page = open_page(browser, address, theme, **clothes, **looks)
+    save(page.screenshot(), f"hierarchy-{theme}")
+    page.locator(f"#{LEAVES}").select_option("subclasses")
+    page.wait_for_function("() => document.querySelector('.ce-tree-note').innerText.includes('subclasses')")
+    settle(page)
+    save(page.locator(".ce-panel").last.screenshot(), f"subclasses-{theme}")
+    page.context.close()
+    layers = ["blocks.2.1", "classifier"]
+    page = open_page(
+        browser, address, theme, model="efficientnet-lite0", dataset="photos", order="hierarchy", layer=layers
+    )
+    save(page.locator(".ce-panel").last.screenshot(), f"wordnet-{theme}")
+    page.context.close()
+
+
+def open_page(browser: Browser, address: str, theme: str, **selection: str | list[str]) -> Page:
     """Open the page of a selection and wait until it has been computed."""
     context = browser.new_context(
         viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if theme == "dark" else "light"
     )
     page = context.new_page()
     page.set_default_timeout(LIMIT_MILLISECONDS)
-    page.goto(f"{address}?{urlencode(selection)}")
+    page.goto(f"{address}?{urlencode(selection, doseq=True)}")
     settle(page)
     return page
 

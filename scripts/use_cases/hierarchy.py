@@ -4,8 +4,8 @@
 and weights of ``make fashion`` and ``make photos``.
 
 ``fashion``: the tree of the ten classes of Fashion-MNIST, layer by layer, against the tree that a person
-would draw. ``photos``: photographs, each labelled with the ImageNet class that the model takes it for, against
-WordNet.
+would draw. ``photos``: photographs, each labelled with the ImageNet class that the model takes it for,
+against WordNet.
 """
 
 from __future__ import annotations
