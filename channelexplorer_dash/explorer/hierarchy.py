@@ -85,7 +85,8 @@ def hierarchy(
     P = leaves.shape[1]
     members: tuple[IntArray, ...] = ()
     if grouping.leaves == "subclasses":
-        members = tuple(sample.image_ids[which.ravel() == leaf] for leaf in range(P))
+        grouped = sample.image_ids[np.argsort(which.ravel(), kind="stable")]
+        members = tuple(np.split(grouped, np.cumsum(counts)[:-1]))
     by_class = order == "class" and grouping.leaves == "classes"
     found = Hierarchy(
         labels=leaves[0],

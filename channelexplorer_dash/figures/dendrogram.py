@@ -54,7 +54,8 @@ def dendrogram_figure(answer: Hierarchy) -> Figure:
         x += [max(base, first.height), node.height, node.height, max(base, second.height), None]
         y += [first.position, first.position, second.position, second.position, None]
     colours = theme.class_colours(len(answer.class_names))
-    grouped = [node in answer.superclasses for node in range(len(leaves), len(nodes))]
+    above = set(answer.superclasses)
+    grouped = [node in above for node in range(len(leaves), len(nodes))]
     joint = 7 if len(leaves) <= 60 else 5
     lines = {
         "type": "scatter",
