@@ -137,9 +137,17 @@ def take_scale(browser: Browser, address: str, theme: str) -> None:
 
 def take_hierarchy(browser: Browser, address: str, theme: str) -> None:
     """Take the clothes coloured by cluster, with the tree of their subclasses; and the photographs' tree."""
-    looks = {"colour_by": "cluster", "order": "hierarchy", "layer": ["layer3.0", "layer4.0"]}
-    clothes = {"model": "fashion-resnet", "dataset": "fashion-mnist", "per_class": "200"}
-    page = open_page(browser, address, theme, **clothes, **looks)
+    page = open_page(
+        browser,
+        address,
+        theme,
+        model="fashion-resnet",
+        dataset="fashion-mnist",
+        per_class="200",
+        colour_by="cluster",
+        order="hierarchy",
+        layer=["layer3.0", "layer4.0"],
+    )
     save(page.screenshot(), f"hierarchy-{theme}")
     page.locator(f"#{LEAVES}").select_option("subclasses")
     page.wait_for_function("() => document.querySelector('.ce-tree-note').innerText.includes('subclasses')")

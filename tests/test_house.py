@@ -149,8 +149,10 @@ def test_commands_of_the_pages_exist(page: Path) -> None:
             assert target in targets, f"{shown(page)}: no `make {target}`"
         for name in re.findall(r"-m benchmarks ([a-z_]+)", command):
             assert (ROOT / "benchmarks" / f"{name}.py").exists(), f"{shown(page)}: no benchmark {name}"
-        for name in re.findall(r"-m scripts\.(\w+)", command):
-            assert (ROOT / "scripts" / f"{name}.py").exists(), f"{shown(page)}: no script {name}"
+        for name in re.findall(r"-m scripts\.([\w.]+)", command):
+            assert (ROOT / "scripts" / f"{name.replace('.', '/')}.py").exists(), (
+                f"{shown(page)}: no script {name}"
+            )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)

@@ -102,7 +102,7 @@ def xmeans(S: DoubleArray, most: int = MOST, seed: int = 0) -> DoubleArray:
     the score is :func:`bic`.
     """
     width = effective_dimension(S)
-    best = S.mean(axis=0, keepdims=True)
+    best: DoubleArray = S.mean(axis=0, keepdims=True)
     if width == 0 or most < 2:
         return best
     score = bic(S, np.zeros(len(S), np.int64), width)
@@ -294,7 +294,7 @@ def _kmeans(
 
 def _halves(values: DoubleArray, seed: int) -> DoubleArray:
     """Return the centres of a cluster's two halves where BIC prefers them, else its own, (1 or 2, C)."""
-    whole = values.mean(axis=0, keepdims=True)
+    whole: DoubleArray = values.mean(axis=0, keepdims=True)
     width = effective_dimension(values)
     if len(values) < 4 or width == 0:
         return whole

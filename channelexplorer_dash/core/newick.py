@@ -53,7 +53,7 @@ def to_json(tree: Tree) -> str:
     while waiting:
         node, written = waiting.pop()
         if not written:
-            entries = {"name": tree.names[node]} if tree.names[node] else {}
+            entries: dict[str, Any] = {"name": tree.names[node]} if tree.names[node] else {}
             if np.isfinite(tree.lengths[node]):
                 entries["length"] = float(_number(tree.lengths[node]))
             text = json.dumps(entries, ensure_ascii=False)[:-1]

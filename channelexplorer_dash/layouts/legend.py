@@ -25,7 +25,10 @@ def legend(colouring: Colouring) -> list[Component]:
 
 
 def _entry(entry: LegendEntry) -> Component:
-    content = [html.Span(className="ce-swatch", style={"backgroundColor": entry.colour}), entry.name]
+    content: list[Component | str] = [
+        html.Span(className="ce-swatch", style={"backgroundColor": entry.colour}),
+        entry.name,
+    ]
     title = f"{entry.name}: {entry.count:,} images"
     if not entry.images:
         return html.Span(content, className="ce-legend-entry", title=title)
