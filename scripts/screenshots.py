@@ -150,7 +150,7 @@ def take_hierarchy(browser: Browser, address: str, theme: str) -> None:
     )
     save(page.screenshot(), f"hierarchy-{theme}")
     page.locator(f"#{LEAVES}").select_option("subclasses")
-    page.wait_for_function("() => document.querySelector('.ce-tree-note').innerText.includes('subclasses')")
+    page.wait_for_function("() => document.querySelector('.ce-tree-note')?.innerText.includes('subclasses')")
     settle(page)
     save(page.locator(".ce-panel").last.screenshot(), f"subclasses-{theme}")
     page.context.close()

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 LAYER = "layer4.0"
 QUERY = f"?per_class=12&projection=pca&layer={LAYER}&order=hierarchy"
-PARTS = "() => document.querySelector('.ce-tree-note').innerText.includes('subclasses')"
+PARTS = "() => document.querySelector('.ce-tree-note')?.innerText.includes('subclasses')"
 
 
 def test_the_views_follow_the_slider_without_a_new_page(screen: Screen) -> None:
