@@ -61,7 +61,10 @@
     scatterplot: (gd, point) => ({ images: [customOf(gd, point)] }),
     hierarchy: function (gd, point, meta) {
       const [start, stop] = customOf(gd, point) || [0, 0];
-      return { labels: meta.leaves.slice(start, stop) };
+      if (!meta.images) return { labels: meta.leaves.slice(start, stop) };
+      // Parts of classes bring their own images.
+      const group = meta.images.slice(start, stop).flatMap(page.decodeIndices);
+      return { group: group, names: meta.names.slice(start, stop) };
     },
     "jaccard-images": function (gd, point, meta, trace) {
       if (trace === "strip-top") return { labels: [meta.labels[point.x]] };

@@ -26,8 +26,9 @@
     const images = meaning.pair || meaning.images || (meaning.at !== undefined ? [meaning.at] : []);
     const parts = images.map(picture);
     if (meaning.channel !== undefined) parts.push(element("div", "ce-tip-text", "Channel " + meaning.channel));
-    if (meaning.labels) {
-      const names = meaning.labels.map((label) => page.className.get(label));
+    const named = meaning.names || (meaning.labels || []).map((label) => page.className.get(label));
+    if (named.length) {
+      const names = named;
       const shown = names.slice(0, 6).join(", ") + (names.length > 6 ? ", …" : "");
       parts.push(element("div", "ce-tip-text", shown));
     }

@@ -45,6 +45,7 @@
 
   function withMeaning(marks, meaning, layer, sample) {
     if (meaning.channel !== undefined) return withChannel(marks, layer, meaning.channel);
+    if (meaning.group) return withImages(marks, meaning.group);
     if (meaning.labels) return withImages(marks, imagesOfLabels(sample, meaning.labels));
     if (meaning.images) return withOneImage(marks, meaning.images[0]);
     if (!meaning.pair) return marks;
@@ -57,6 +58,7 @@
     if (event.action === "clear") return NOTHING;
     if (event.action === "undo") return history.pop() || marks;
     if (event.action === "select") return withImages(marks, page.decodeIndices(event.images));
+    if (event.action === "group") return withImages(marks, page.decodeIndices(event.images));
     if (event.action === "click") return withMeaning(marks, event.meaning, event.layer, sample);
     if (event.action === "only") return withImages(marks, [event.image]);
     if (event.action === "image") return withOneImage(marks, event.image);

@@ -33,9 +33,10 @@
     return { search: wanted, n: routes };
   };
 
-  function queryOf(marks, layers, looks) {
+  function queryOf(marks, layers, view, looks) {
     const app = document.querySelector(".ce-app");
     const query = new URLSearchParams(app.dataset.query);
+    if (view.top_fraction !== Number(app.dataset.share)) query.set("top_fraction", view.top_fraction);
     layers.forEach((layer) => query.append("layer", layer));
     JSON.parse(app.dataset.looks).forEach(function ([name, plain], i) {
       if (looks[i] && looks[i] !== plain) query.append(name, looks[i]);
@@ -52,9 +53,9 @@
   }
 
   /** Keep the address up to date; opening or closing a panel makes a new entry of the history. */
-  shared.writeUrl = function (marks, layers, ...looks) {
-    if (!marks || !layers || !document.querySelector(".ce-app")) return keep();
-    const query = queryOf(marks, layers, looks);
+  shared.writeUrl = function (marks, layers, view, ...looks) {
+    if (!marks || !layers || !view || !document.querySelector(".ce-app")) return keep();
+    const query = queryOf(marks, layers, view, looks);
     const opened = JSON.stringify(layers);
     const step = writtenLayers && writtenLayers !== "[]" && writtenLayers !== opened;
     writtenLayers = opened;
@@ -91,6 +92,25 @@
     area.remove();
     return copied ? Promise.resolve() : Promise.reject(new Error("not copied"));
   }
+
+  /* The active share ------------------------------------------------------------------------------- */
+
+  // A slider that is moved sends many values: the last one counts, a moment after it.
+  const SHARE_MILLISECONDS = 250;
+  let shares = 0;
+
+  shared.chooseShare = function (percent, view) {
+    const share = Math.round(Number(percent) * 100) / 10000;
+    shares += 1;
+    const own = shares;
+    if (!view || !(share > 0 && share <= 1)) return keep();
+    return new Promise(function (resolve) {
+      const settled = () => own === shares && share !== view.top_fraction;
+      window.setTimeout(() => resolve(settled() ? { ...view, top_fraction: share } : keep()), SHARE_MILLISECONDS);
+    });
+  };
+
+  shared.showShare = (percent) => Number(percent) + " %";
 
   /* Theme, help and keys --------------------------------------------------------------------------- */
 
@@ -166,6 +186,12 @@
     return trigger === page.ids().classesAll ? options.map((option) => option.value) : [];
   };
 
+  // An entry of a legend that stands for a cluster marks its images.
+  document.addEventListener("click", function (event) {
+    const entry = event.target.closest(".ce-legend-pick");
+    if (entry) page.send({ action: "group", images: entry.dataset.images });
+  });
+
   document.addEventListener("input", function (event) {
     const known = page.ids();
     if (event.target.id !== known.classFilter) return;
@@ -238,7 +264,11 @@
     ];
   };
 
-  shared.drawCard = (version) => "ce-view" + (version ? "" : " is-waiting");
+  // What was drawn stays in sight, paler, while it is computed anew.
+  shared.drawCard = function (version, before) {
+    if (version) return "ce-view";
+    return "ce-view " + (before && !before.includes("is-waiting") ? "is-stale" : "is-waiting");
+  };
 
   let controls = 0;
   /** Turn a click on Cancel or Compute again into what all lines that wait for the same job are told. */

@@ -42,14 +42,17 @@ class Visit:
             f"{ids.DATASET}.value": view.dataset,
             f"{ids.SUMMARY}.value": view.summary,
             f"{ids.NORMALISATION}.value": view.normalisation,
-            f"{ids.TOP_FRACTION}.value": view.top_fraction,
+            f"{ids.CLUSTERS}.value": "auto",
+            f"{ids.DISTANCE}.value": "jaccard",
+            f"{ids.LEAVES}.value": "classes",
             f"{ids.EXPORT}.n_clicks": 1,
             f"{ids.LAYERS}.data": [],
             f"{ids.WANTED}.data": [],
             f"{ids.PROFILED}.data": True,
         }
         self._values |= {
-            f'{{"panel":["MATCH"],"part":"version","view":"{name}"}}.data': "version" for name in VIEWS
+            f'{{"panel":["MATCH"],"part":"version","view":"{name}"}}.data': "version"
+            for name in (*VIEWS, "hierarchy", "clusters")
         }
         self.outputs = {
             spec["callback"].__wrapped__.__name__: output

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.figures.colouring import Colouring, by_category, by_class, by_number
+from channelexplorer_dash.figures.colouring import Colouring, by_category, by_class, by_cluster, by_number
 from channelexplorer_dash.figures.theme import CORRECT, WRONG, class_colours
 from channelexplorer_dash.results import Pending, Sample
-from channelexplorer_dash.selection import ChannelMark, Marks, View
+from channelexplorer_dash.selection import ChannelMark, Grouping, Marks, View
 
 TITLES = {"prediction": "prediction", "correct": "correctness", "confidence": "confidence"}
 
@@ -23,7 +23,7 @@ def colouring_of(explorer: Explorer, view: View, sample: Sample, colour_by: str,
     mark = Marks.from_json({"channel": channel}).channel
     if mark is not None and (found := _by_channel(explorer, view, sample, mark)) is not None:
         return found
-    if colour_by == "class":
+    if colour_by in {"class", "cluster"}:
         return by_class(sample)
     title = TITLES.get(colour_by, colour_by)
     found_values = explorer.colours(view, sample, colour_by)
@@ -40,6 +40,16 @@ def colouring_of(explorer: Explorer, view: View, sample: Sample, colour_by: str,
         codes = np.array([-1 if name is None else label[name] for name in names], dtype=np.int64)
         return Colouring(title, codes, sample.class_names, class_colours(len(sample.class_names)))
     return by_category(title, names)
+
+
+def clusters_of(
+    explorer: Explorer, view: View, layer: str, sample: Sample, colour_by: str, channel: Any, clusters: Any
+) -> Colouring | None:
+    """Return the colours of a layer's clusters, or None where these are not wanted or not there yet."""
+    if colour_by != "cluster" or Marks.from_json({"channel": channel}).channel is not None:
+        return None
+    answer = explorer.clusters(view, layer, Grouping(clusters))
+    return None if isinstance(answer, Pending) else by_cluster(answer.value, sample)
 
 
 def _by_channel(explorer: Explorer, view: View, sample: Sample, mark: ChannelMark) -> Colouring | None:

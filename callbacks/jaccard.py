@@ -1,4 +1,4 @@
-"""The Jaccard Similarity View: the matrix, and the class hierarchy beside it."""
+"""The Jaccard Similarity View: the matrix of images or of classes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.figures.dendrogram import dendrogram_figure
 from channelexplorer_dash.figures.jaccard import jaccard_figure
 from channelexplorer_dash.results import ClassJaccard, ImageJaccard, Pending
 from channelexplorer_dash.selection import View
 
 
 def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
-    """Register the callbacks of the matrices and of the hierarchies."""
+    """Register the callback of the matrices."""
 
     @app.callback(
         Output(ids.part("jaccard", "graph", MATCH), "figure"),
@@ -25,35 +24,30 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.part("jaccard", "version", MATCH), "data"),
         Input(ids.JACCARD_MODE, "value"),
         Input(ids.JACCARD_ORDER, "value"),
+        # The order by hierarchy may wait for the distances that the hierarchy is made of.
+        Input(ids.part("hierarchy", "version", MATCH), "data"),
+        State(ids.DISTANCE, "value"),
         State(ids.part("jaccard", "version", MATCH), "id"),
         State(ids.VIEW, "data"),
         prevent_initial_call=True,
     )
     def draw_jaccard(
-        version: str | None, mode: Any, order: Any, part: Mapping[str, Any], view: Any
+        version: str | None,
+        mode: Any,
+        order: Any,
+        _tree: str | None,
+        distance: Any,
+        part: Mapping[str, Any],
+        view: Any,
     ) -> tuple[Any, str]:
-        answer = explorer.jaccard(View.from_json(view), str(part["panel"]), mode, order) if version else None
-        if answer is None or isinstance(answer, Pending):
+        if not version:
+            raise PreventUpdate
+        answer = explorer.jaccard(View.from_json(view), str(part["panel"]), mode, order, distance)
+        if isinstance(answer, Pending):
             raise PreventUpdate
         return jaccard_figure(answer.value), extent(answer.value)
 
-    @app.callback(
-        Output(ids.part("hierarchy", "graph", MATCH), "figure"),
-        Input(ids.part("jaccard", "version", MATCH), "data"),
-        Input(ids.JACCARD_ORDER, "value"),
-        State(ids.part("jaccard", "version", MATCH), "id"),
-        State(ids.VIEW, "data"),
-        prevent_initial_call=True,
-    )
-    def draw_hierarchy(version: str | None, order: Any, part: Mapping[str, Any], view: Any) -> Any:
-        answer = (
-            explorer.jaccard(View.from_json(view), str(part["panel"]), "classes", order) if version else None
-        )
-        if answer is None or isinstance(answer, Pending) or not isinstance(answer.value, ClassJaccard):
-            raise PreventUpdate
-        return dendrogram_figure(answer.value)
-
-    return {"draw_jaccard": draw_jaccard, "draw_hierarchy": draw_hierarchy}
+    return {"draw_jaccard": draw_jaccard}
 
 
 def extent(answer: ImageJaccard | ClassJaccard) -> str:

@@ -39,7 +39,6 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
                 "dataset": Input(ids.DATASET, "value"),
                 "summary": Input(ids.SUMMARY, "value"),
                 "normalisation": Input(ids.NORMALISATION, "value"),
-                "top_fraction": Input(ids.TOP_FRACTION, "value"),
             },
             "applied": Input(ids.APPLY, "n_clicks"),
         },
@@ -81,7 +80,22 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Output(ids.URL_WRITTEN, "data"),
         Input(ids.MARKS, "data"),
         Input(ids.LAYERS, "data"),
+        Input(ids.VIEW, "data"),
         *[Input(control, "value") for control in LOOKS.values()],
+    )
+    app.clientside_callback(
+        script("chooseShare"),
+        # The one thing that is computed anew without a new page: the panels follow while it is moved.
+        Output(ids.VIEW, "data"),
+        Input(ids.TOP_FRACTION, "value"),
+        State(ids.VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        script("showShare"),
+        Output(ids.TOP_FRACTION_SHOWN, "children"),
+        Input(ids.TOP_FRACTION, "value"),
+        prevent_initial_call=True,
     )
     app.clientside_callback(
         script("toggleTheme"),
@@ -113,10 +127,6 @@ def chosen_changes(explorer: Explorer, view: View, chosen: Mapping[str, Any]) ->
     that the dataset is registered with is taken.
     """
     changes = dict(chosen)
-    try:
-        changes["top_fraction"] = float(chosen["top_fraction"])
-    except (TypeError, ValueError) as error:
-        raise SelectionError("The active share must be a number above 0 and at most 1.") from error
     if chosen["dataset"] != view.dataset:
         changes |= {"classes": None, "per_class": 0, "seed": 0}
         spec = next((spec for spec in explorer.datasets() if spec.name == chosen["dataset"]), None)

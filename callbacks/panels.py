@@ -14,11 +14,12 @@ from channelexplorer_dash.callbacks import control as lines
 from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.errors import ChannelExplorerError, EngineError, SelectionError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.layouts.panel import VIEWS, empty_panels, panel
+from channelexplorer_dash.layouts.panel import PARTS, VIEWS, empty_panels, panel
 from channelexplorer_dash.models.description import ModelDescription
 from channelexplorer_dash.results import PanelStatus, Pending
-from channelexplorer_dash.selection import MAX_PANELS, View
+from channelexplorer_dash.selection import MAX_PANELS, Grouping, View
 
+GROUPING = (ids.CLUSTERS, ids.DISTANCE, ids.LEAVES)
 NO_PANEL = "No panel is open. Choose a layer at the left."
 
 
@@ -79,20 +80,31 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
 
     @app.callback(
         Output(ids.part("panel", "state", MATCH), "data"),
-        *[Output(ids.part(name, "version", MATCH), "data") for name in VIEWS],
+        *[Output(ids.part(name, "version", MATCH), "data") for name in (*VIEWS, *PARTS)],
         Input(ids.part("panel", "tick", MATCH), "data"),
         Input(ids.JOB_CONTROL, "data"),
         Input(ids.PROJECTION, "value"),
+        Input(ids.COLOUR_BY, "value"),
+        *[Input(control, "value") for control in GROUPING],
+        Input(ids.VIEW, "data"),
         State(ids.part("panel", "tick", MATCH), "id"),
         State(ids.part("panel", "state", MATCH), "data"),
-        *[State(ids.part(name, "version", MATCH), "data") for name in VIEWS],
-        State(ids.VIEW, "data"),
+        *[State(ids.part(name, "version", MATCH), "data") for name in (*VIEWS, *PARTS)],
     )
     def poll(
-        _ticks: Any, control: Any, projection: Any, tick: Mapping[str, Any], state: Any, *rest: Any
+        _ticks: Any,
+        control: Any,
+        projection: Any,
+        colour_by: Any,
+        clusters: Any,
+        distance: Any,
+        leaves: Any,
+        view: Any,
+        tick: Mapping[str, Any],
+        state: Any,
+        *shown: str | None,
     ) -> tuple[Any, ...]:
-        *shown, view = rest
-        unchanged = (no_update,) * len(VIEWS)
+        unchanged = (no_update,) * len(shown)
         # A page that comes with its panels calls this for every input, before any button was clicked.
         if control and ctx.triggered_id == ids.JOB_CONTROL:
             action = lines.asked_action(control, state)
@@ -102,7 +114,13 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
                 return lines.cancel(explorer, state), *unchanged
             lines.forgive(explorer, state)
         try:
-            status = explorer.status(View.from_json(view), str(tick["panel"]), projection)
+            status = explorer.status(
+                View.from_json(view),
+                str(tick["panel"]),
+                projection,
+                Grouping(clusters, distance, leaves),
+                clustered=colour_by == "cluster",
+            )
         except ChannelExplorerError as error:
             return lines.failed(error), *unchanged
         return lines.working(status.job), *changed_versions(status, shown)
@@ -112,6 +130,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             script("drawCard"),
             Output(ids.part(name, "card", MATCH), "className"),
             Input(ids.part(name, "version", MATCH), "data"),
+            State(ids.part(name, "card", MATCH), "className"),
         )
     return {"open_and_close": open_and_close, "poll": poll}
 
@@ -135,6 +154,6 @@ def clicked_part(triggered: Sequence[Mapping[str, Any]]) -> dict[str, Any] | Non
 
 
 def changed_versions(status: PanelStatus, shown: Sequence[str | None]) -> list[Any]:
-    """Return the version of each view, or ``no_update`` where it is shown already."""
-    versions = [status.versions.get(name) for name in VIEWS]
+    """Return the version of each view and part, or ``no_update`` where it is shown already."""
+    versions = [status.versions.get(name) for name in (*VIEWS, *PARTS)]
     return [no_update if new == old else new for new, old in zip(versions, shown, strict=True)]

@@ -9,10 +9,10 @@ from dash import MATCH, Dash, Input, Output, Patch, State, html
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.callbacks.colours import colouring_of
+from channelexplorer_dash.callbacks.colours import clusters_of, colouring_of
 from channelexplorer_dash.errors import JobFailedError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.figures.scatterplot import METHODS, marker_patch, scatter_figure
+from channelexplorer_dash.figures.scatterplot import METHODS, hulls_patch, marker_patch, scatter_figure
 from channelexplorer_dash.layouts.honesty import honesty_line
 from channelexplorer_dash.layouts.legend import legend
 from channelexplorer_dash.results import Pending, Scatter
@@ -34,6 +34,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.PROJECTION, "value"),
         Input(ids.REVIEWED, "data"),
         Input(ids.DECIDED, "data"),
+        Input(ids.part("clusters", "version", MATCH), "data"),
+        State(ids.CLUSTERS, "value"),
         State(ids.part("scatterplot", "drawn", MATCH), "data"),
         State(ids.part("scatterplot", "version", MATCH), "id"),
         State(ids.VIEW, "data"),
@@ -47,20 +49,24 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         projection: Any,
         _reviewed: Any,
         _decided: Any,
+        _clustered: str | None,
+        clusters: Any,
         drawn: str | None,
         part: Mapping[str, Any],
         view: Any,
     ) -> tuple[Any, Any, Any, str]:
-        current = View.from_json(view)
-        answer = explorer.scatter(current, str(part["panel"]), projection) if version else None
+        current, layer = View.from_json(view), str(part["panel"])
+        answer = explorer.scatter(current, layer, projection) if version else None
         if answer is None or isinstance(answer, Pending):
             raise PreventUpdate
         scatter = answer.value
-        colouring = colouring_of(explorer, current, scatter.sample, colour_by, channel)
+        colouring = clusters_of(explorer, current, layer, scatter.sample, colour_by, channel, clusters)
+        colouring = colouring or colouring_of(explorer, current, scatter.sample, colour_by, channel)
         figure: Any = Patch()
         # What changed is no guide: where two changes follow closely, Dash drops the first one's answer.
         if drawn == answer.key:
             figure["data"][0]["marker"] = marker_patch(colouring)
+            figure["data"][1] = hulls_patch(scatter, colouring)
         else:
             figure = scatter_figure(scatter, colouring, explorer.settings.webgl_points)
         return figure, legend(colouring), extent(scatter), answer.key

@@ -44,6 +44,7 @@ DATASET = "ce-dataset"
 SUMMARY = "ce-summary"
 NORMALISATION = "ce-normalisation"
 TOP_FRACTION = "ce-top-fraction"
+TOP_FRACTION_SHOWN = "ce-top-fraction-shown"
 
 # Controls that decide how it is drawn
 COLOUR_BY = "ce-colour-by"
@@ -51,6 +52,9 @@ PROJECTION = "ce-projection"
 JACCARD_MODE = "ce-jaccard-mode"
 JACCARD_ORDER = "ce-jaccard-order"
 SORTING = "ce-sorting"
+CLUSTERS = "ce-clusters"
+DISTANCE = "ce-distance"
+LEAVES = "ce-leaves"
 
 # Dataset View
 CLASSES = "ce-classes"

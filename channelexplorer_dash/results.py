@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from channelexplorer_dash.core.clusters import MakeUp
 from channelexplorer_dash.core.contribution import Effect
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.selection import Measure
@@ -95,20 +96,79 @@ class ImageJaccard:
 class ClassJaccard:
     """Mean Jaccard similarity over image pairs of two classes.
 
-    ``similarity`` float32 (K, K) and ``classes`` (K labels) are in display order; ``linkage`` is SciPy's
-    (K-1, 4) average linkage of the classes *in ascending label order* of ``leaves``, where ``leaves``
-    are those labels ascending. A class of one image has no pairs with itself: its diagonal is 1. Unless
-    ``exact``, it is the similarity at the expected overlap, in closed form, while all pairs are compared.
+    ``similarity`` float32 (K, K) and ``classes`` (K labels) are in display order. A class of one image has no
+    pairs with itself: its diagonal is 1. Unless ``exact``, it is the similarity at the expected overlap, in
+    closed form, while all pairs are compared.
     """
 
     classes: IntArray
     counts: IntArray
     similarity: FloatArray
-    linkage: npt.NDArray[np.float64]
-    leaves: IntArray
     class_names: tuple[str, ...]
     layer: Layer
     exact: bool = True
+
+
+@dataclass(frozen=True)
+class ClusterAnswer:
+    """Clusters of the images of a layer, the largest first.
+
+    ``assignment`` int64 (n,) and ``outlier`` bool (n,) are aligned with ``sample``; ``found`` says whether
+    their number was found by BIC.
+    """
+
+    sample: Sample
+    assignment: IntArray
+    outlier: npt.NDArray[np.bool_]
+    make_up: MakeUp
+    found: bool
+    layer: Layer
+
+
+@dataclass(frozen=True)
+class Reference:
+    """How well a hierarchy agrees with a known tree.
+
+    ``correlation`` is None where it is not defined; ``problem`` says why a tree could not be used, or is
+    empty; ``classes`` of the shown ones are in the tree.
+    """
+
+    name: str
+    correlation: float | None
+    classes: int
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """The tree of classes, or of the subclasses that they fall into.
+
+    ``labels``, ``clusters`` (-1 for a whole class) and ``counts``, int64 (P,), are of the leaves, ascending;
+    ``linkage`` is SciPy's (P-1, 4) average linkage of them. ``order`` int64 (P,) are the leaves in display
+    order, top to bottom. ``superclasses`` are nodes, as SciPy numbers them. ``members`` are the image ids of
+    each leaf, or () where leaves are classes.
+    """
+
+    labels: IntArray
+    clusters: IntArray
+    counts: IntArray
+    linkage: npt.NDArray[np.float64]
+    order: IntArray
+    superclasses: tuple[int, ...]
+    members: tuple[IntArray, ...]
+    class_names: tuple[str, ...]
+    distance: str
+    reference: Reference | None
+    layer: Layer
+    exact: bool = True
+
+    @property
+    def leaf_names(self) -> tuple[str, ...]:
+        """Name of each leaf: the class, and the number of its cluster where it is a part of one."""
+        return tuple(
+            self.class_names[label] + (f" #{cluster + 1}" if cluster >= 0 else "")
+            for label, cluster in zip(self.labels.tolist(), self.clusters.tolist(), strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -309,9 +369,9 @@ class LabelReview:
 class PanelStatus:
     """What a panel can show now.
 
-    ``versions`` maps ``scatterplot``, ``jaccard`` and ``heatmap`` to the key of the answer that is there
-    (a projection that is still computed shows PCA meanwhile), or to None. ``job`` is what is still
-    computed, or None when everything is there.
+    ``versions`` maps ``scatterplot``, ``jaccard``, ``heatmap``, ``hierarchy`` and ``clusters`` to the key of
+    the answer that is there (a projection that is still computed shows PCA meanwhile), or to None. ``job`` is
+    what is still computed, or None when everything is there.
     """
 
     versions: Mapping[str, str | None]

@@ -23,6 +23,8 @@ Granularity = Literal["stage", "block", "leaf"]
 Projection = Literal["pca", "umap", "tsne", "mds"]
 JaccardMode = Literal["auto", "images", "classes"]
 JaccardOrder = Literal["class", "hierarchy"]
+Distance = Literal["jaccard", "centroid"]
+Leaves = Literal["classes", "subclasses"]
 Sorting = Literal[
     "variance",
     "pairwise",
@@ -53,7 +55,20 @@ Measure = Literal[
 
 MAX_QUERY_CHARACTERS = 8_000
 MAX_PANELS = 4
-_LOOKS = ("granularity", "colour_by", "projection", "jaccard", "order", "sorting", "measure")
+MAX_CLUSTERS = 30
+LOOKS = (
+    "granularity",
+    "colour_by",
+    "projection",
+    "jaccard",
+    "order",
+    "sorting",
+    "measure",
+    "clusters",
+    "distance",
+    "leaves",
+)
+"""What of a selection says how the panels are drawn, by name."""
 _RUN = re.compile(r"^[0-9a-z]+(\.[0-9a-z]+)*$")
 
 
@@ -111,6 +126,35 @@ class View:
             return cls(**values)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise SelectionError("The page's state cannot be read. Reload the page.") from error
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How the images are grouped into clusters, and the classes into a hierarchy.
+
+    Attributes
+    ----------
+    clusters
+        k of k-means from ``1`` to ``MAX_CLUSTERS``, or ``auto``: the k that BIC prefers.
+    distance
+        Between classes: one minus their mean Jaccard similarity, or of their centroids.
+    leaves
+        Whether the tree's leaves are whole classes, or the subclasses that they fall into.
+    """
+
+    clusters: str = "auto"
+    distance: Distance = "jaccard"
+    leaves: Leaves = "classes"
+
+    def __post_init__(self) -> None:
+        _one_of("number of clusters", self.clusters, ("auto", *map(str, range(1, MAX_CLUSTERS + 1))))
+        _one_of("distance", self.distance, get_args(Distance))
+        _one_of("kind of leaves", self.leaves, get_args(Leaves))
+
+    @property
+    def k(self) -> int | None:
+        """The chosen k, or None where it is to be found."""
+        return None if self.clusters == "auto" else int(self.clusters)
 
 
 @dataclass(frozen=True)
@@ -177,6 +221,9 @@ class Selection:
     order: JaccardOrder = "class"
     sorting: Sorting = "variance"
     measure: Measure = "knn"
+    clusters: str = "auto"
+    distance: Distance = "jaccard"
+    leaves: Leaves = "classes"
     marks: Marks = field(default_factory=Marks)
 
     def __post_init__(self) -> None:
@@ -186,6 +233,7 @@ class Selection:
         _one_of("order", self.order, get_args(JaccardOrder))
         _one_of("sorting", self.sorting, get_args(Sorting))
         _one_of("measure", self.measure, get_args(Measure))
+        Grouping(self.clusters, self.distance, self.leaves)
         if len(self.layers) > MAX_PANELS:
             raise SelectionError(f"At most {MAX_PANELS} panels can be open at once.")
 
@@ -199,7 +247,7 @@ class Selection:
         if self.view.classes is not None:
             pairs.append(("classes", encode_indices(self.view.classes)))
         pairs += [("layer", layer) for layer in self.layers]
-        for name in _LOOKS:
+        for name in LOOKS:
             if (value := getattr(self, name)) != getattr(default, name):
                 pairs.append((name, value))
         if self.marks.images:
@@ -244,7 +292,7 @@ class Selection:
                 view=view,
                 layers=tuple(dict.fromkeys(values.get("layer", []))),
                 marks=_read_marks(single),
-                **_read(single, {}, _LOOKS),
+                **_read(single, {}, LOOKS),
             )
         except (ValueError, OverflowError) as error:
             raise SelectionError("The link holds a value that cannot be read as a number.") from error

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as UnreadableVariableError
 
 from channelexplorer_dash.errors import SettingsError
-from channelexplorer_dash.specs import DatasetSpec, ModelSpec
+from channelexplorer_dash.specs import DatasetSpec, ModelSpec, is_inline_tree
 
 ENVIRONMENT_PREFIX = "CHANNELEXPLORER_"
 CONFIG_VARIABLE = "CHANNELEXPLORER_CONFIG"
@@ -288,6 +288,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
         for key in ("path", "labels", "root"):
             if isinstance(dataset.get(key), str):
                 dataset[key] = str(_relative(base, dataset[key]))
+        if isinstance(dataset.get("tree"), str) and not is_inline_tree(dataset["tree"]):
+            dataset["tree"] = str(_relative(base, dataset["tree"]))
     for model in values.get("models", []):
         if isinstance(model.get("weights"), str) and model["weights"] not in {"random", "hub"}:
             model["weights"] = str(_relative(base, model["weights"]))

@@ -20,6 +20,11 @@ def name_of(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._ -]+", "-", text).lstrip("._ -")[:64] or "unnamed"
 
 
+def is_inline_tree(text: str) -> bool:
+    """Tell a tree that is written out from the path of its file."""
+    return text.lstrip()[:1] in {"(", "{", "["} or text.rstrip().endswith(";")
+
+
 class _Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,6 +91,9 @@ class DatasetSpec(_Spec):
         Name of the model that the page opens this dataset with.
     licence
         Shown beside the dataset.
+    tree
+        The known hierarchy of the classes, which the found one is compared with: the path of a file in Newick
+        or nested JSON, or the tree itself. By default WordNet, where it has a word for every class.
     """
 
     kind: Literal["folder", "arrays", "table", "digits", "object"]
@@ -97,6 +105,7 @@ class DatasetSpec(_Spec):
     class_names: tuple[str, ...] | None = None
     model: str | None = None
     licence: str = ""
+    tree: str | None = None
 
     @field_validator("class_names")
     @classmethod

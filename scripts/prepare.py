@@ -148,10 +148,16 @@ path = "fashion/fashion-mnist.npz"
 class_names = {names}
 model = "fashion-resnet"
 licence = "MIT: (c) 2017 Zalando SE"
+# What a person would draw: the page says how well the model's own hierarchy agrees with it.
+tree = {tree}
 """
 FASHION_NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
+
+
+TOPS = "(T-shirt/top,Pullover,Dress,Coat,Shirt)tops"
+FASHION_TREE = f"(({TOPS},Trouser)clothes,(Sandal,Sneaker,'Ankle boot')footwear,Bag);"
 
 
 class UnavailableError(Exception):
@@ -174,7 +180,9 @@ def fashion(data: Path) -> Path:
     )
     checkpoint = demo_settings_file().with_name("fashion_resnet10t.safetensors")
     text = FASHION_TOML.format(
-        checkpoint=json.dumps(os.path.relpath(checkpoint, data)), names=json.dumps(FASHION_NAMES)
+        checkpoint=json.dumps(os.path.relpath(checkpoint, data)),
+        names=json.dumps(FASHION_NAMES),
+        tree=json.dumps(FASHION_TREE),
     )
     return write_settings(data / "fashion.toml", text)
 

@@ -2,8 +2,8 @@
 
 Serves the digits demo, the photographs and Fashion-MNIST, waits until everything that is shown has been
 computed, and does what a person does: draws a lasso, clicks a channel, ablates it. Each picture is taken in
-light and in dark. Names are ``photos``, ``digits``, ``scale``, ``contribution`` and ``labels``; all by
-default.
+light and in dark. Names are ``photos``, ``digits``, ``scale``, ``contribution``, ``labels`` and
+``hierarchy``; all by default.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def main() -> int:
         print("Run `make photos` and `make fashion` first.", file=sys.stderr)
         return 2
     takers = {"photos": take_photos, "digits": take_digits, "scale": take_scale}
-    takers |= {"contribution": take_contribution, "labels": take_labels}
+    takers |= {"contribution": take_contribution, "labels": take_labels, "hierarchy": take_hierarchy}
     IMAGES.mkdir(parents=True, exist_ok=True)
     wrong_labels = use_case.FOLDER / use_case.SETTINGS
     if not wrong_labels.exists():
@@ -169,14 +169,41 @@ def take_labels(browser: Browser, address: str, theme: str) -> None:
     page.context.close()
 
 
-def open_page(browser: Browser, address: str, theme: str, **selection: str) -> Page:
+def take_hierarchy(browser: Browser, address: str, theme: str) -> None:
+    """Take the clothes coloured by cluster, with the tree of their subclasses; and the photographs' tree."""
+    page = open_page(
+        browser,
+        address,
+        theme,
+        model="fashion-resnet",
+        dataset="fashion-mnist",
+        per_class="200",
+        colour_by="cluster",
+        order="hierarchy",
+        layer=["layer3.0", "layer4.0"],
+    )
+    save(page.screenshot(), f"hierarchy-{theme}")
+    page.locator(f"#{ids.LEAVES}").select_option("subclasses")
+    page.wait_for_function("() => document.querySelector('.ce-tree-note')?.innerText.includes('subclasses')")
+    settle(page)
+    save(page.locator(".ce-panel").last.screenshot(), f"subclasses-{theme}")
+    page.context.close()
+    layers = ["blocks.2.1", "classifier"]
+    page = open_page(
+        browser, address, theme, model="efficientnet-lite0", dataset="photos", order="hierarchy", layer=layers
+    )
+    save(page.locator(".ce-panel").last.screenshot(), f"wordnet-{theme}")
+    page.context.close()
+
+
+def open_page(browser: Browser, address: str, theme: str, **selection: str | list[str]) -> Page:
     """Open the page of a selection and wait until it has been computed."""
     context = browser.new_context(
         viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if theme == "dark" else "light"
     )
     page = context.new_page()
     page.set_default_timeout(LIMIT_MILLISECONDS)
-    page.goto(f"{address}?{urlencode(selection)}")
+    page.goto(f"{address}?{urlencode(selection, doseq=True)}")
     settle(page)
     return page
 

@@ -75,6 +75,11 @@ def test_paths_of_a_file_are_relative_to_it(tmp_path: Path) -> None:
         kind = "table"
         path = "d.csv"
         root = "/images"
+        tree = "known.nwk"
+        [[datasets]]
+        name = "e"
+        kind = "digits"
+        tree = "(0,(1,7));"
         """,
     )
     settings = load_settings([file])
@@ -83,6 +88,9 @@ def test_paths_of_a_file_are_relative_to_it(tmp_path: Path) -> None:
     assert settings.models[0].weights == str(folder / "m.safetensors")
     assert settings.models[1].weights == "random"
     assert settings.datasets[0].path == folder / "d.csv"
+    # A tree that is written out is no path.
+    assert settings.datasets[0].tree == str(folder / "known.nwk")
+    assert settings.datasets[1].tree == "(0,(1,7));"
     assert settings.datasets[0].root == Path("/images")
 
 

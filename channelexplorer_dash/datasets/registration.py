@@ -20,6 +20,7 @@ def register_dataset(
     class_names: Sequence[str] | None = None,
     model: str | None = None,
     licence: str = "",
+    tree: str | None = None,
 ) -> DatasetSpec:
     """Register a dataset of this process and return the spec that names it.
 
@@ -27,7 +28,7 @@ def register_dataset(
     ----------
     dataset
         A ``torch.utils.data.Dataset``, or anything else with a length, of (image, label).
-    name, title, class_names, model, licence
+    name, title, class_names, model, licence, tree
         As in :class:`~channelexplorer_dash.specs.DatasetSpec`.
 
     Returns
@@ -49,6 +50,7 @@ def register_dataset(
             class_names=None if class_names is None else tuple(class_names),
             model=model,
             licence=licence,
+            tree=tree,
         )
     except ValidationError as error:
         problems = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from channelexplorer_dash.core.active import unpacked
 from channelexplorer_dash.core.channels import order as channel_order
-from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order
+from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order, linkage_of
 from channelexplorer_dash.core.normalise import apply_scaling
 from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
@@ -31,6 +31,8 @@ from channelexplorer_dash.results import (
 )
 from channelexplorer_dash.selection import (
     ChannelMark,
+    Distance,
+    Grouping,
     JaccardMode,
     JaccardOrder,
     Marks,
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 VIEWS = ("scatterplot", "jaccard", "heatmap")
 """The three views of a panel."""
+PARTS = ("hierarchy", "clusters")
+"""What is drawn beside or in the views, and comes later than they."""
 TOP_IMAGES = 12
 """Most activating images of a channel that are shown."""
 MARKED_SHARE = 2 / 3
@@ -80,24 +84,35 @@ def scatter(work: LayerWork, prepared: Prepared, projection: Projection) -> Answ
 
 
 def jaccard(
-    work: LayerWork, prepared: Prepared, mode: JaccardMode, order: JaccardOrder
+    work: LayerWork,
+    prepared: Prepared,
+    mode: JaccardMode,
+    order: JaccardOrder,
+    distance: Distance = "jaccard",
 ) -> Answer[ImageJaccard | ClassJaccard]:
-    """Return similarities of images where they are few, of classes otherwise, or what was asked for."""
+    """Return similarities of images where they are few, of classes otherwise, or what was asked for.
+
+    ``distance`` is that of the hierarchy, by which the classes may be ordered.
+    """
     view, layer, sample = prepared.view, prepared.layer, prepared.sample
     compared = work.classes(view, layer, prepared.summary)
     if isinstance(compared, Pending):
         return compared
     similarity, exact = compared.value
     leaves, counts = np.unique(sample.labels, return_counts=True)
-    linkage = class_linkage(similarity)
-    shown = leaf_order(linkage, len(leaves)) if order == "hierarchy" else np.arange(len(leaves))
-    key = digest([compared.key, mode, order])
+    shown = np.arange(len(leaves))
+    if order == "hierarchy" and distance == "jaccard":
+        shown = leaf_order(class_linkage(similarity), len(leaves))
+    elif order == "hierarchy":
+        apart = work.leaf_distances(view, layer, prepared.summary, Grouping(distance=distance))
+        if isinstance(apart, Pending):
+            return apart
+        shown = leaf_order(linkage_of(work.store.array(Kind.ARRAY, apart.value)), len(leaves))
+    key = digest([compared.key, mode, order, distance])
     limit = work.settings.jaccard_images
     if mode == "classes" or (mode == "auto" and len(sample.labels) > limit):
         square = similarity[np.ix_(shown, shown)]
-        classes = ClassJaccard(
-            leaves[shown], counts[shown], square, linkage, leaves, sample.class_names, layer, exact
-        )
+        classes = ClassJaccard(leaves[shown], counts[shown], square, sample.class_names, layer, exact)
         return Ready(classes, key)
     asked = work.derive("image_jaccard", view, layer, prepared.summary, **work.drawn_pairs(view))
     if isinstance(asked, Pending):

@@ -16,6 +16,7 @@ from channelexplorer_dash.explorer import answers, contributions, measuring
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.contributions import Ablated, Groups
 from channelexplorer_dash.explorer.desk import Desk
+from channelexplorer_dash.explorer.hierarchy import clusters, hierarchy
 from channelexplorer_dash.explorer.images import (
     ColourValues,
     Predictions,
@@ -34,10 +35,12 @@ from channelexplorer_dash.results import (
     Answer,
     ChannelDetail,
     ClassJaccard,
+    ClusterAnswer,
     ComingApart,
     ContrastDetail,
     FloatArray,
     Heatmap,
+    Hierarchy,
     Honesty,
     ImageJaccard,
     ImageRow,
@@ -56,7 +59,9 @@ from channelexplorer_dash.results import (
 )
 from channelexplorer_dash.selection import (
     ChannelMark,
+    Distance,
     Granularity,
+    Grouping,
     JaccardMode,
     JaccardOrder,
     Marks,
@@ -76,6 +81,7 @@ from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, Store, StoreSize
 from channelexplorer_dash.store.decisions import Decision
 
+PLAIN = Grouping()
 _OVERLAY_PATIENCE_SECONDS = 8.0
 _SIZE_SECONDS = 30.0
 # A channel's card asks for a dozen overlays at once. While the engine is busy they would take all threads of
@@ -153,13 +159,22 @@ class Explorer:
 
     # The three views
 
-    def status(self, view: View, layer: str, projection: Projection) -> PanelStatus:
-        """Say what a panel can show, and have the engine work on the rest."""
+    def status(
+        self,
+        view: View,
+        layer: str,
+        projection: Projection,
+        grouping: Grouping = PLAIN,
+        *,
+        clustered: bool = False,
+    ) -> PanelStatus:
+        """Say what a panel can show, and have the engine work on the rest, clusters where ``clustered``."""
         check_projection(projection)
         described = self.describe(view.model)
         if isinstance(described, Pending):
-            return PanelStatus(dict.fromkeys(answers.VIEWS), described.job)
-        return self._work.status(view, described.value, described.value.layer(layer), projection)
+            return PanelStatus(dict.fromkeys((*answers.VIEWS, *answers.PARTS)), described.job)
+        found = described.value.layer(layer)
+        return self._work.status(view, described.value, found, projection, grouping, clustered=clustered)
 
     def scatter(self, view: View, layer: str, projection: Projection) -> Answer[Scatter]:
         """Return 2-D positions of the images; PCA's while another projection is computed."""
@@ -170,13 +185,33 @@ class Explorer:
         )
 
     def jaccard(
-        self, view: View, layer: str, mode: JaccardMode, order: JaccardOrder
+        self,
+        view: View,
+        layer: str,
+        mode: JaccardMode,
+        order: JaccardOrder,
+        distance: Distance = "jaccard",
     ) -> Answer[ImageJaccard | ClassJaccard]:
         """Return the Jaccard similarity of images or of classes; ``auto`` chooses by their number."""
         prepared = self._prepare(view, layer)
-        return (
-            prepared if isinstance(prepared, Pending) else answers.jaccard(self._work, prepared, mode, order)
-        )
+        if isinstance(prepared, Pending):
+            return prepared
+        return answers.jaccard(self._work, prepared, mode, order, Grouping(distance=distance).distance)
+
+    def hierarchy(
+        self, view: View, layer: str, grouping: Grouping = PLAIN, order: JaccardOrder = "hierarchy"
+    ) -> Answer[Hierarchy]:
+        """Return the tree of the classes or subclasses, compared with a known one where there is one."""
+        prepared = self._prepare(view, layer)
+        if isinstance(prepared, Pending):
+            return prepared
+        tree = self._catalogue.dataset_spec(view.dataset).tree
+        return hierarchy(self._work, prepared, grouping, order, tree)
+
+    def clusters(self, view: View, layer: str, grouping: Grouping = PLAIN) -> Answer[ClusterAnswer]:
+        """Return the clusters of a layer's images; of one class alone, they are its sub-clusters."""
+        prepared = self._prepare(view, layer)
+        return prepared if isinstance(prepared, Pending) else clusters(self._work, prepared, grouping)
 
     def heatmap(self, view: View, layer: str, sorting: Sorting, marks: Marks) -> Answer[Heatmap]:
         """Return channels × images, marked images first."""

@@ -10,7 +10,7 @@ import polars as pl
 
 from channelexplorer_dash.core.arrays import BitArray, DoubleArray
 from channelexplorer_dash.core.normalise import Scaling
-from channelexplorer_dash.explorer.answers import VIEWS
+from channelexplorer_dash.explorer.answers import PARTS, VIEWS
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.desk import Desk
 from channelexplorer_dash.extraction.plan import (
@@ -36,12 +36,14 @@ from channelexplorer_dash.results import (
     Ready,
     Sample,
 )
-from channelexplorer_dash.selection import Projection, View
+from channelexplorer_dash.selection import Grouping, Projection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import Kind, Store, digest, schema
 
 _OF_S_ITSELF = {"class_pairs", *MEASURED.values()}
 
+# Parts of a panel that take longer than a person waits for an answer.
+_LATER = {"classes", "placed", "scores", "clusters", "leaves"}
 # Images that an ablation publishes at once: its progress is read off these parts.
 _ABLATION_SHARD = 64
 
@@ -165,6 +167,17 @@ class LayerWork:
         similarity = np.asarray(self.store.array(Kind.ARRAY, shown.value))
         return Ready((similarity, shown is exact), shown.key)
 
+    def subclasses(self, view: View, layer: Layer, source: str, grouping: Grouping) -> Answer[str]:
+        """Return the key of the cluster of each image's subclass, int64 (n,)."""
+        return self.derive("subclasses", view, layer, source, clusters=grouping.clusters)
+
+    def leaf_distances(
+        self, view: View, layer: Layer, source: str, grouping: Grouping, *, patience: float | None = None
+    ) -> Answer[str]:
+        """Return the key of the distances between the leaves of a hierarchy, float64 (P, P)."""
+        needed = _leaf_parameters(view, grouping)
+        return self.derive("leaf_distances", view, layer, source, patience=patience, **needed)
+
     def kernel_norms(self, view: View, description: str, layer: Layer) -> Answer[str]:
         """Return the key of the norms of a layer's kernels, (C,), or (0,) where it has none."""
         plan = Derivation("kernel_norms", layer.name, description, "", self._model_parameters(view))
@@ -251,12 +264,22 @@ class LayerWork:
     # Panels
 
     def status(
-        self, view: View, description: ModelDescription, layer: Layer, projection: Projection
+        self,
+        view: View,
+        description: ModelDescription,
+        layer: Layer,
+        projection: Projection,
+        grouping: Grouping,
+        *,
+        clustered: bool,
     ) -> PanelStatus:
-        """Say what a panel can show, and have the engine work on the rest, what is quick first."""
+        """Say what a panel can show, and have the engine work on the rest, what is quick first.
+
+        The clusters are looked for where the images are coloured by them (``clustered``).
+        """
         summary = self.summary(view, description, layer)
         if isinstance(summary, Pending):
-            return PanelStatus(dict.fromkeys(VIEWS), summary.job)
+            return PanelStatus(dict.fromkeys((*VIEWS, *PARTS)), summary.job)
         top = {"top_fraction": view.top_fraction}
         wanted: dict[str, tuple[DerivationName, dict[str, Any]]] = {
             "scaling": ("scaling", {}),
@@ -268,11 +291,15 @@ class LayerWork:
             "classes": ("class_jaccard", top),
             "placed": ("projection", self.projected(projection)),
         }
+        if clustered:
+            wanted["clusters"] = ("clusters", {"clusters": grouping.clusters})
+        if grouping.leaves != "classes" or grouping.distance != "jaccard":
+            wanted["leaves"] = ("leaf_distances", _leaf_parameters(view, grouping))
         keys: dict[str, str | None] = {}
         waiting: list[Job] = []
         for part, (name, parameters) in wanted.items():
             # One wait a request: all are under way by the time that the first of them has been waited for.
-            patience = 0.0 if waiting or part in {"classes", "placed", "scores"} else None
+            patience = 0.0 if waiting or part in _LATER else None
             answer = self.derive(name, view, layer, summary.value, patience=patience, **parameters)
             keys[part] = answer.key if isinstance(answer, Ready) else None
             if isinstance(answer, Pending):
@@ -282,6 +309,8 @@ class LayerWork:
             "scatterplot": keys["placed"] or keys["pca"],
             "jaccard": keys["pairs"] and (keys["classes"] or keys["overlap"]),
             "heatmap": (keys["scores"] or keys["statistics"]) if scaled and keys["statistics"] else None,
+            "hierarchy": keys["leaves"] if "leaves" in wanted else keys["classes"] or keys["overlap"],
+            "clusters": keys.get("clusters"),
         }
         return PanelStatus(versions, waiting[0] if waiting else None)
 
@@ -371,3 +400,13 @@ class LayerWork:
             "_model": self._catalogue.model(view.model).model_dump(mode="json"),
             "_identity": dict(self._catalogue.identity(view.model)),
         }
+
+
+def _leaf_parameters(view: View, grouping: Grouping) -> dict[str, Any]:
+    """Return what the distances between leaves depend on, and no more."""
+    needed: dict[str, Any] = {"distance": grouping.distance, "leaves": grouping.leaves}
+    if grouping.distance == "jaccard":
+        needed["top_fraction"] = view.top_fraction
+    if grouping.leaves == "subclasses":
+        needed["clusters"] = grouping.clusters
+    return needed

@@ -45,6 +45,9 @@ DerivationName = Literal[
     "contrast",
     "ablation_effect",
     "label_issues",
+    "clusters",
+    "subclasses",
+    "leaf_distances",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
@@ -104,6 +107,9 @@ _LABELS: Mapping[str, str] = {
     "contrast": "Looking for the channels of {layer} that tell the groups apart",
     "ablation_effect": "Comparing the answers with and without channels of {layer}",
     "label_issues": "Looking for wrong labels in the layers up to {layer}",
+    "clusters": "Finding the clusters of {layer}",
+    "subclasses": "Finding the subclasses at {layer}",
+    "leaf_distances": "Measuring how far the classes are apart at {layer}",
 }
 
 

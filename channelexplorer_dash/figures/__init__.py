@@ -6,14 +6,16 @@ Signatures
 
     scatterplot.scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 3000) -> Figure
     scatterplot.marker_patch(colouring: Colouring) -> dict             # JSON-able value of data[0].marker
+    scatterplot.hulls_patch(scatter, colouring) -> dict                # JSON-able value of data[1]
     colouring.by_class(sample) -> Colouring
     colouring.by_prediction(sample, predictions, names) -> Colouring   # predictions int (n,), -1 unknown
     colouring.by_correctness(sample, predictions) -> Colouring
     colouring.by_category(title, values) -> Colouring                  # a str or None for each image
     colouring.by_number(title, values) -> Colouring                    # (n,): a channel or a column
+    colouring.by_cluster(answer: ClusterAnswer, sample) -> Colouring   # with hulls and outliers
     colouring.Colouring.legend -> tuple[LegendEntry, ...]              # name, colour, count, for HTML
     jaccard.jaccard_figure(answer: ImageJaccard | ClassJaccard) -> Figure
-    dendrogram.dendrogram_figure(answer: ClassJaccard) -> Figure
+    dendrogram.dendrogram_figure(answer: Hierarchy) -> Figure
     heatmap.heatmap_figure(heatmap: Heatmap, channel: int | None = None) -> Figure
     channel.channel_figure(detail: ChannelDetail) -> Figure
     empty.empty_figure(message: str) -> Figure
@@ -44,8 +46,9 @@ From a point to images, classes and channels
 cells are read from ``p.x`` and ``p.y``, points from ``p.pointNumber``.
 
 scatterplot
-    One trace, ``points``. The image_id is ``gd._fullData[0].customdata[p.pointNumber]``, for ``selectedData``
-    too. Mark images from elsewhere with ``Plotly.restyle(gd, {selectedpoints: [indices]}, [0])``; clear with
+    Trace ``points``, and ``hulls`` (decoration, empty without clusters). The image_id is
+    ``gd._fullData[0].customdata[p.pointNumber]``, for ``selectedData`` too. Mark images
+    from elsewhere with ``Plotly.restyle(gd, {selectedpoints: [indices]}, [0])``; clear with
     ``Plotly.update(gd, {selectedpoints: [null]}, {selections: []}, [0])``.
 jaccard-images
     Trace ``matrix``: the images ``meta.image_ids[p.y]`` (row) and ``meta.image_ids[p.x]`` (column), of the
@@ -57,7 +60,8 @@ jaccard-classes
 hierarchy
     ``meta.leaves``: the labels from top to bottom. Traces ``nodes`` (inner nodes) and ``leaves``: the labels
     below a point are ``meta.leaves.slice(start, stop)``, with ``[start, stop]`` its custom data, read from
-    ``gd._fullData``.
+    ``gd._fullData``. Where leaves are parts of classes, ``meta.names`` and ``meta.images`` (the codec's form)
+    are theirs in the same order.
 heatmap
     Trace ``matrix``: channel ``Number(p.y)`` (the axis is of categories, named by channel), image
     ``meta.image_ids[p.x]``. Trace ``strip-top``: image ``meta.image_ids[p.x]``. Traces ``statistic`` (bars at

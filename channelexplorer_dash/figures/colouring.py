@@ -10,18 +10,25 @@ import numpy as np
 import numpy.typing as npt
 
 from channelexplorer_dash.figures import theme
-from channelexplorer_dash.results import IntArray, Sample
+from channelexplorer_dash.results import ClusterAnswer, IntArray, Sample
+from channelexplorer_dash.selection import encode_indices
 
 NOT_KNOWN = "not known"
+CLASSES_NAMED = 4
 
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """One line of the legend: what a colour stands for, and how many images have it."""
+    """One line of the legend: what a colour stands for, and how many images have it.
+
+    ``about`` says more of them, and ``images`` are theirs (the codec's form) where a click is to mark them.
+    """
 
     name: str
     colour: str
     count: int
+    about: str = ""
+    images: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,13 @@ class Colouring:
         Of the categories; colours as ``#rrggbb``.
     values
         float64 (n,), NaN where it is not known; None for categories.
+    outliers
+        bool (n,): images that their category's hull leaves out and that are drawn as crosses; None where
+        categories have no hulls.
+    about, images
+        Of each category, or (): see :class:`LegendEntry`.
+    note
+        What holds of all of them, in words.
     """
 
     title: str
@@ -45,6 +59,10 @@ class Colouring:
     names: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     values: npt.NDArray[np.float64] | None = None
+    outliers: npt.NDArray[np.bool_] | None = None
+    about: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    note: str = ""
 
     def __len__(self) -> int:
         coded = self.codes if self.codes is not None else self.values
@@ -56,9 +74,12 @@ class Colouring:
         if self.codes is None:
             return ()
         counts = np.bincount(self.codes + 1, minlength=len(self.names) + 1)
+        about, images = self.about or ("",) * len(self.names), self.images or ("",) * len(self.names)
         entries = [
-            LegendEntry(name, colour, int(count))
-            for name, colour, count in zip(self.names, self.colours, counts[1:], strict=True)
+            LegendEntry(name, colour, int(count), more, marked)
+            for name, colour, count, more, marked in zip(
+                self.names, self.colours, counts[1:], about, images, strict=True
+            )
             if count
         ]
         if counts[0]:
@@ -110,3 +131,58 @@ def by_number(title: str, values: npt.NDArray[Any]) -> Colouring:
     """Colour by a number: a column, or one channel's activation; what is not finite counts as not known."""
     numbers = values.astype(np.float64)
     return Colouring(title, values=np.where(np.isfinite(numbers), numbers, np.nan))
+
+
+def by_cluster(answer: ClusterAnswer, sample: Sample) -> Colouring:
+    """Colour by cluster, the largest first; the legend tells which classes are in each.
+
+    Parameters
+    ----------
+    answer
+        Clusters of images, of which ``sample`` may lack some or have others.
+    sample
+        The n images that are drawn.
+    """
+    at = {image: i for i, image in enumerate(answer.sample.image_ids.tolist())}
+    places = np.array([at.get(image, -1) for image in sample.image_ids.tolist()], dtype=np.int64)
+    codes = np.where(places >= 0, answer.assignment[places], -1)
+    outliers = (places >= 0) & answer.outlier[places]
+    made = answer.make_up
+    k = len(made.counts)
+    per_cluster = [answer.assignment == cluster for cluster in range(k)]
+    about = tuple(
+        _make_up(row, made.classes, sample.class_names, int((own & answer.outlier).sum()))
+        for row, own in zip(made.counts, per_cluster, strict=True)
+    )
+    note = f"{k} {'cluster' if k == 1 else 'clusters'}" + (" by BIC" if answer.found else "")
+    if len(made.classes) > 1:
+        note += f" · purity {made.purity:.2f} · ARI {made.rand:.2f} · NMI {made.information:.2f}"
+    note += f" · {int(answer.outlier.sum()):,} outliers"
+    return Colouring(
+        "cluster",
+        codes,
+        tuple(
+            f"#{cluster + 1} {_main(row, made.classes, sample.class_names)}"
+            for cluster, row in enumerate(made.counts)
+        ),
+        theme.class_colours(k),
+        outliers=outliers,
+        about=about,
+        images=tuple(encode_indices(answer.sample.image_ids[own].tolist()) for own in per_cluster),
+        note=note,
+    )
+
+
+def _main(counts: IntArray, classes: IntArray, names: Sequence[str]) -> str:
+    """Return the most frequent class and its share."""
+    first = int(counts.argmax())
+    return f"{names[classes[first]]} {counts[first] / counts.sum():.0%}"
+
+
+def _make_up(counts: IntArray, classes: IntArray, names: Sequence[str], outliers: int) -> str:
+    shares = counts / counts.sum()
+    order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
+    parts = [f"{names[classes[i]]} {shares[i]:.0%}" for i in order[:CLASSES_NAMED]]
+    if len(order) > CLASSES_NAMED:
+        parts.append(f"{len(order) - CLASSES_NAMED} more")
+    return f"{', '.join(parts)}; {outliers:,} outliers"

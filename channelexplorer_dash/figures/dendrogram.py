@@ -10,8 +10,13 @@ import numpy.typing as npt
 
 from channelexplorer_dash.figures import matrix, theme
 from channelexplorer_dash.figures.binary import Figure, figure, smallest_unsigned
-from channelexplorer_dash.results import ClassJaccard
+from channelexplorer_dash.results import Hierarchy
+from channelexplorer_dash.selection import encode_indices
 
+DISTANCES = {
+    "jaccard": "one minus the mean Jaccard similarity",
+    "centroid": "the distance of the centroids",
+}
 MOST_NAMED = 24
 LONGEST_NAME = 11
 NAME_GAP, CHARACTER = 14, 6.2
@@ -20,7 +25,7 @@ NAME_GAP, CHARACTER = 14, 6.2
 
 @dataclass(frozen=True)
 class _Node:
-    """A node of the tree: its members (labels, top to bottom), height, position and the nodes below it."""
+    """A node of the tree: its members (leaves, top to bottom), height, position and the nodes below it."""
 
     members: tuple[int, ...]
     height: float
@@ -28,11 +33,11 @@ class _Node:
     below: tuple[int, ...] = ()
 
 
-def dendrogram_figure(answer: ClassJaccard) -> Figure:
-    """Draw the average linkage of the classes on 1 - mean Jaccard similarity.
+def dendrogram_figure(answer: Hierarchy) -> Figure:
+    """Draw the average linkage of the classes or subclasses; superclasses stand out.
 
-    The leaves are in the order of the matrix where that order keeps every branch together (as the
-    order by hierarchy does); otherwise in the order of the tree itself.
+    The leaves are in the given order where that keeps every branch together (as the order by hierarchy does);
+    otherwise in the order of the tree itself.
     """
     nodes = _nodes(answer)
     leaves = [n for n in nodes if not n.below]
@@ -49,6 +54,9 @@ def dendrogram_figure(answer: ClassJaccard) -> Figure:
         x += [max(base, first.height), node.height, node.height, max(base, second.height), None]
         y += [first.position, first.position, second.position, second.position, None]
     colours = theme.class_colours(len(answer.class_names))
+    above = set(answer.superclasses)
+    grouped = [node in above for node in range(len(leaves), len(nodes))]
+    joint = 7 if len(leaves) <= 60 else 5
     lines = {
         "type": "scatter",
         "name": "branches",
@@ -66,7 +74,12 @@ def dendrogram_figure(answer: ClassJaccard) -> Figure:
         "x": [n.height for n in inner],
         "y": [n.position for n in inner],
         "customdata": _spans(inner, ordered),
-        "marker": {"size": 7 if len(leaves) <= 60 else 5, "color": theme.TEXT, "line": {"width": 0}},
+        "marker": {
+            "size": [joint + 3 if group else joint for group in grouped],
+            "symbol": ["diamond" if group else "circle" for group in grouped],
+            "color": [theme.ACCENT if group else theme.TEXT for group in grouped],
+            "line": {"width": 0},
+        },
     }
     ends = {
         "type": "scatter",
@@ -78,26 +91,31 @@ def dendrogram_figure(answer: ClassJaccard) -> Figure:
         "customdata": _spans(leaves, ordered),
         "marker": {
             "size": 8 if len(leaves) <= 60 else 4,
-            "color": [colours[n.members[0]] for n in leaves],
+            "color": [colours[answer.labels[n.members[0]]] for n in leaves],
             "line": {"width": 0.6, "color": theme.OUTLINE},
         },
         "cliponaxis": False,
     }
     named = len(ordered) <= MOST_NAMED
     reach = max(max(heights) - base, 1e-6)
-    names = [matrix.shorten(answer.class_names[n.members[0]], LONGEST_NAME) for n in ordered]
+    names = [matrix.shorten(answer.leaf_names[n.members[0]], LONGEST_NAME) for n in ordered]
     # Plotly gives up its own margins where they take half of a narrow figure, and cuts the names.
     right = round(NAME_GAP + CHARACTER * max(map(len, names))) if named else NAME_GAP
     alt = (
-        f"Hierarchy of {len(leaves):,} classes in layer {answer.layer.name}, "
-        "by average linkage on one minus the mean Jaccard similarity."
+        f"Hierarchy of {len(leaves):,} {'subclasses and classes' if answer.members else 'classes'} in layer "
+        f"{answer.layer.name}, by average linkage on {DISTANCES[answer.distance]}; "
+        f"{len(answer.superclasses):,} superclasses."
     )
+    meta: dict[str, Any] = {"leaves": [int(answer.labels[n.members[0]]) for n in ordered]}
+    if answer.members:
+        meta["names"] = [answer.leaf_names[n.members[0]] for n in ordered]
+        meta["images"] = [encode_indices(answer.members[n.members[0]].tolist()) for n in ordered]
     return figure(
         data=[lines, joints, ends],
         layout=theme.layout(
             "hierarchy",
             alt,
-            meta={"leaves": [n.members[0] for n in ordered]},
+            meta=meta,
             dragmode="pan",
             margin={"l": 14, "r": right, "t": 8, "b": 38, "pad": 0},
             uirevision=f"{answer.layer.name}:{len(leaves)}",
@@ -137,19 +155,19 @@ def _spans(nodes: list[_Node], ordered: list[_Node]) -> npt.NDArray[np.unsignedi
     return smallest_unsigned(np.array(spans, dtype=np.int64).reshape(-1, 2))
 
 
-def _nodes(answer: ClassJaccard) -> list[_Node]:
+def _nodes(answer: Hierarchy) -> list[_Node]:
     """Place the tree: leaves first, then the inner nodes in the linkage's order (node K+i is row i)."""
-    labels = [int(label) for label in answer.leaves]
-    members: list[tuple[int, ...]] = [(label,) for label in labels]
+    leaves = range(len(answer.labels))
+    members: list[tuple[int, ...]] = [(leaf,) for leaf in leaves]
     for row in answer.linkage:
         members.append(members[int(row[0])] + members[int(row[1])])
-    shown = {int(label): i for i, label in enumerate(answer.classes)}
+    shown = {leaf: i for i, leaf in enumerate(answer.order.tolist())}
     together = all(
         max(at) - min(at) == len(at) - 1 for at in ([shown[m] for m in group] for group in members)
     )
-    position = shown if together else {label: i for i, label in enumerate(members[-1])}
-    nodes = [_Node((label,), 0.0, float(position[label])) for label in labels]
-    for row, group in zip(answer.linkage, members[len(labels) :], strict=True):
+    position = shown if together else {leaf: i for i, leaf in enumerate(members[-1])}
+    nodes = [_Node((leaf,), 0.0, float(position[leaf])) for leaf in leaves]
+    for row, group in zip(answer.linkage, members[len(leaves) :], strict=True):
         below = (int(row[0]), int(row[1]))
         middle = float(np.mean([nodes[i].position for i in below]))
         nodes.append(_Node(tuple(sorted(group, key=position.__getitem__)), float(row[2]), middle, below))

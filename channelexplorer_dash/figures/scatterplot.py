@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from channelexplorer_dash.core.clusters import convex_hull
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.figures import theme
 from channelexplorer_dash.figures.binary import (
@@ -19,6 +20,8 @@ from channelexplorer_dash.figures.binary import (
 from channelexplorer_dash.figures.colouring import Colouring
 from channelexplorer_dash.results import Scatter
 
+OUTLIER = 134
+"""Plotly's number of the symbol ``x-thin-open``: names would weigh ten times as much."""
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE", "mds": "MDS"}
 
 
@@ -66,7 +69,7 @@ def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 300
     ids = scatter.sample.image_ids
     geometry = f"{scatter.layer.name}:{scatter.method}:{points}:{int(ids.sum())}"
     return figure(
-        data=[trace],
+        data=[trace, _hulls(scatter, colouring)],
         layout=theme.layout(
             "scatterplot",
             alt,
@@ -86,6 +89,34 @@ def marker_patch(colouring: Colouring) -> dict[str, Any]:
     return patch
 
 
+def hulls_patch(scatter: Scatter, colouring: Colouring) -> dict[str, Any]:
+    """Return ``data[1]`` as JSON-able values: the hulls of clusters, empty where there are none."""
+    patch: dict[str, Any] = encoded(_hulls(scatter, colouring))
+    return patch
+
+
+def _hulls(scatter: Scatter, colouring: Colouring) -> dict[str, Any]:
+    """Return the convex hulls of the clusters' images without the outliers, as one line with gaps."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    if colouring.outliers is not None and colouring.codes is not None:
+        for code in range(len(colouring.names)):
+            own = scatter.xy[(colouring.codes == code) & ~colouring.outliers]
+            if len(own) > 1:
+                corners = convex_hull(own).tolist()
+                x += [corner[0] for corner in [*corners, corners[0]]] + [None]
+                y += [corner[1] for corner in [*corners, corners[0]]] + [None]
+    return {
+        "type": "scatter",
+        "name": "hulls",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "line": {"color": theme.TEXT, "width": 1},
+        "hoverinfo": "skip",
+    }
+
+
 def _size(points: int) -> float:
     return float(np.clip(8.5 - 1.6 * np.log10(max(points, 1) / 30), 2.5, 9.0))
 
@@ -94,11 +125,13 @@ def _marker(colouring: Colouring) -> dict[str, Any]:
     points = len(colouring)
     # Many outlines of small points swallow their colour, and cost WebGL a second pass.
     outline = 0.6 if points <= 5000 else 0.0
-    common = {
+    common: dict[str, Any] = {
         "size": _size(points),
         "opacity": 0.85 if points <= 20_000 else 0.6,
         "line": {"width": outline, "color": theme.OUTLINE},
     }
+    if colouring.outliers is not None and colouring.outliers.any():
+        common["symbol"] = np.where(colouring.outliers, OUTLIER, 0).tolist()
     if colouring.codes is not None:
         # Code 0 is what is not known, so that the codes stay unsigned.
         colours = (theme.UNKNOWN, *colouring.colours)

@@ -12,7 +12,7 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.icons import icon
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.selection import Selection
+from channelexplorer_dash.selection import MAX_CLUSTERS, Selection
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 
 Choice = tuple[str, str]
@@ -25,6 +25,9 @@ LOOKS = {
     "order": ids.JACCARD_ORDER,
     "sorting": ids.SORTING,
     "measure": ids.MEASURE,
+    "clusters": ids.CLUSTERS,
+    "distance": ids.DISTANCE,
+    "leaves": ids.LEAVES,
 }
 """The controls that decide how the panels are drawn, by their name in a selection."""
 
@@ -52,6 +55,7 @@ COLOURS: tuple[Choice, ...] = (
     ("confidence", "Confidence"),
     ("suspicion", "Suspicion"),
     ("decision", "Decision"),
+    ("cluster", "Cluster"),
 )
 PROJECTIONS: tuple[Choice, ...] = (("umap", "UMAP"), ("pca", "PCA"), ("tsne", "t-SNE"), ("mds", "MDS"))
 JACCARD_MODES: tuple[Choice, ...] = (("auto", "Auto"), ("images", "Images"), ("classes", "Classes"))
@@ -68,7 +72,9 @@ SORTINGS: tuple[Choice, ...] = (
     ("selectivity", "Selectivity"),
     ("auroc", "Best class AUC"),
 )
-TOP_FRACTIONS: tuple[Choice, ...] = tuple((str(p / 100), f"{p} %") for p in (5, 10, 20, 30, 50))
+CLUSTERS: tuple[Choice, ...] = (("auto", "Auto"), *((str(k), str(k)) for k in range(1, MAX_CLUSTERS + 1)))
+DISTANCES: tuple[Choice, ...] = (("jaccard", "Jaccard"), ("centroid", "Centroids"))
+LEAVES: tuple[Choice, ...] = (("classes", "Classes"), ("subclasses", "Subclasses"))
 
 
 def header(
@@ -130,17 +136,15 @@ def toolbar(selection: Selection) -> Component:
     return html.Div(
         [
             select(ids.PROJECTION, "Projection", PROJECTIONS, selection.projection),
+            select(ids.CLUSTERS, "Clusters", CLUSTERS, selection.clusters),
             html.Span(className="ce-rule"),
             segmented(ids.JACCARD_MODE, "Jaccard", JACCARD_MODES, selection.jaccard),
             segmented(ids.JACCARD_ORDER, "Order", JACCARD_ORDERS, selection.order),
+            _share(view.top_fraction),
+            select(ids.DISTANCE, "Tree by", DISTANCES, selection.distance),
+            select(ids.LEAVES, "of", LEAVES, selection.leaves),
             html.Span(className="ce-rule"),
             select(ids.SORTING, "Sort by", SORTINGS, selection.sorting),
-            select(
-                ids.TOP_FRACTION,
-                "Active share",
-                _with(TOP_FRACTIONS, view.top_fraction),
-                str(view.top_fraction),
-            ),
             select(ids.NORMALISATION, "Normalise", NORMALISATIONS, view.normalisation),
         ],
         className="ce-toolbar",
@@ -185,11 +189,29 @@ def segmented(component_id: str, label: str, choices: Iterable[Choice], value: s
     )
 
 
-def _with(choices: Iterable[Choice], value: float) -> list[Choice]:
-    """Return the choices, and the value of the link among them."""
-    known = dict(choices)
-    known.setdefault(str(value), f"{value * 100:.3g} %")
-    return sorted(known.items(), key=lambda choice: float(choice[0]))
+def _share(value: float) -> Component:
+    """Return the slider of the active share, in percent; the views follow while it is moved."""
+    return html.Label(
+        [
+            html.Span("Active share", className="ce-label"),
+            dbc.Input(
+                id=ids.TOP_FRACTION,
+                type="range",
+                min=1,
+                max=100,
+                step=0.5,
+                value=f"{100 * value:.4g}",
+                className="ce-range",
+            ),
+            html.Span(
+                f"{100 * value:.3g} %",
+                id=ids.TOP_FRACTION_SHOWN,
+                className="ce-count ce-share",
+                role="status",
+            ),
+        ],
+        className="ce-field",
+    )
 
 
 def _action(component_id: str, name: str, title: str) -> Component:

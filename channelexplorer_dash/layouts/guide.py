@@ -16,6 +16,8 @@ class ViewHelp:
     shows: str
     formula: str
     use: str
+    more: tuple[tuple[str, str], ...] = ()
+    """What else it shows: a title and a text each."""
 
 
 VIEW_HELP: dict[str, ViewHelp] = {
@@ -28,6 +30,19 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "all dimensions, and whether neighbours here are neighbours there. "
         "Draw a lasso or a box, or click a point, to mark images in every view. "
         "Distances between far-away groups say little in UMAP and t-SNE.",
+        (
+            (
+                "Clusters (Colour by: Cluster)",
+                "k-means on the first 50 principal components of S: each image is in the cluster whose "
+                "mean is nearest. Auto finds k by X-means: a cluster is cut in two as long as BIC = log "
+                "likelihood − p/2 · ln n rises (p numbers are fitted to n images). A cross is an outlier: "
+                "farther from its cluster's mean than mean + 0.8 · standard deviation of these distances; "
+                "the outlines leave outliers out. Purity is the share of images that are of their "
+                "cluster's main class; ARI and NMI are 1 where clusters and classes agree. Click a "
+                "cluster in the legend to mark its images; choose one class in the Dataset View to see "
+                "its sub-clusters.",
+            ),
+        ),
     ),
     "jaccard": ViewHelp(
         "Jaccard Similarity View",
@@ -36,8 +51,29 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "the ⌈active share · C⌉ most active channels of each image. Of classes: the mean over all pairs of "
         "their images; while these are compared, J at the overlap to be expected from how often each "
         "channel is active.",
-        "Click a cell to mark both images, or all images of both classes. The tree joins the classes by "
-        "average linkage on 1 − J; click a node to mark its classes.",
+        "Click a cell to mark both images, or all images of both classes. Move Active share, and the views "
+        "follow.",
+        (
+            (
+                "The tree",
+                "Average linkage: the two nearest groups are joined again and again, at the mean distance of "
+                "their classes: 1 − J, or the distance of their mean rows of S (Centroids). A diamond is a "
+                "superclass: what is joined below the widest gap between two joins. Click a node to mark its "
+                "images; Newick and JSON download the tree.",
+            ),
+            (
+                "Subclasses",
+                "A class of at least 3 images is split where more than one cluster holds over 10 % of them. "
+                "“Shirt #3” is the part of Shirt in cluster #3; images in smaller clusters go to the largest "
+                "part.",
+            ),
+            (
+                "r, the cophenetic correlation",
+                "r = correlation, over all pairs of classes, of the height at which the tree joins them with "
+                "their distance in a known tree (WordNet, or `tree` of the dataset): the longest way down "
+                "from where they meet. 1: the same hierarchy; 0: an unrelated one.",
+            ),
+        ),
     ),
     "heatmap": ViewHelp(
         "Heatmap View",
@@ -110,6 +146,11 @@ def view_help(view: str) -> list[Component]:
         html.P(text.shows),
         html.P(text.formula, className="ce-formula"),
         html.P(text.use),
+        *[
+            part
+            for title, more in text.more
+            for part in (html.H4(title, className="ce-help-part"), html.P(more, className="ce-formula"))
+        ],
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,11 +95,13 @@ def error_page(message: str, urls: Urls) -> Component:
 def _for_the_script(selection: Selection, urls: Urls, poll: int) -> dict[str, Any]:
     """Return what the page's script needs to write the address, and to show thumbnails."""
     view = selection.view
-    plain = Selection(view)
+    # The share is written by the script, as it changes without a new page.
+    plain = Selection(replace(view, top_fraction=View.top_fraction))
     return data(
         media=urls.media(view.dataset),
         query=plain.to_query(),
         looks=json.dumps([[name, getattr(plain, name)] for name in LOOKS]),
+        share=str(View.top_fraction),
         poll=str(poll),
         query_limit=str(MAX_QUERY_CHARACTERS),
     )

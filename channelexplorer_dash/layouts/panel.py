@@ -11,12 +11,15 @@ from dash.development.base_component import Component
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.guide import VIEW_HELP, view_help
+from channelexplorer_dash.layouts.hierarchy import hierarchy_line
 from channelexplorer_dash.layouts.icons import icon
 from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.layouts.text import shape_text
 from channelexplorer_dash.models.description import Layer
 
 VIEWS = ("scatterplot", "jaccard", "heatmap")
+PARTS = ("hierarchy", "clusters")
+"""What is drawn in or beside the views and has a version of its own."""
 TITLES = {"scatterplot": "Scatterplot", "jaccard": "Jaccard Similarity", "heatmap": "Heatmap"}
 GRAPH_CONFIG: dict[str, Any] = {
     "displaylogo": False,
@@ -36,7 +39,7 @@ def panel(layer: Layer, poll_milliseconds: int) -> Component:
             _head(layer),
             status_line("panel", layer.name, f"Computing layer {layer.name}"),
             html.Div([_view(view, layer.name, poll_milliseconds) for view in VIEWS], className="ce-views"),
-            *[dcc.Store(id=ids.part(view, "version", layer.name)) for view in VIEWS],
+            *[dcc.Store(id=ids.part(view, "version", layer.name)) for view in (*VIEWS, *PARTS)],
             # The positions that the scatterplot shows.
             dcc.Store(id=ids.part("scatterplot", "drawn", layer.name)),
         ],
@@ -100,6 +103,7 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
             dcc.Interval(id=ids.part(view, "tick", layer), interval=poll_milliseconds, max_intervals=0)
         )
     if view == "jaccard":
+        extra.append(hierarchy_line(layer))
         body.append(_graph("hierarchy", layer))
     return html.Section(
         [

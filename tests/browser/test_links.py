@@ -83,7 +83,8 @@ def test_a_shared_link_restores_the_view_in_another_browser(browse: Open, server
 def test_a_link_restores_a_pair_and_every_look(screen: Screen) -> None:
     looks = {
         "granularity": "stage", "colour_by": "split", "projection": "mds", "jaccard": "images",
-        "order": "hierarchy", "sorting": "edge_weight",
+        "order": "hierarchy", "sorting": "edge_weight", "clusters": "6", "distance": "centroid",
+        "leaves": "subclasses",
     }  # fmt: skip
     query = {"per_class": "12", "layer": "layer3.0", "pair": "layer3.0:48:725", "images": "r1c.0.is.0"}
     screen.open(f"?{urlencode({**query, **looks})}")
@@ -99,18 +100,18 @@ def test_a_link_restores_a_pair_and_every_look(screen: Screen) -> None:
 def test_what_a_control_asks_for_is_in_the_address_and_back_leaves_it(screen: Screen) -> None:
     screen.open("?per_class=12&projection=pca&layer=layer4.0")
     first = screen.query()
-    screen.page.locator(f"#{ids.TOP_FRACTION}").select_option("0.5")
-    screen.eventually(lambda: screen.selection().view.top_fraction, 0.5)
+    screen.page.locator(f"#{ids.NORMALISATION}").select_option("zscore")
+    screen.eventually(lambda: screen.selection().view.normalisation, "zscore")
     screen.settle()
     second = screen.query()
-    for go, query, share in (
-        (screen.page.go_back, first, "0.2"),
-        (screen.page.go_forward, second, "0.5"),
-        (screen.page.go_back, first, "0.2"),
+    for go, query, chosen in (
+        (screen.page.go_back, first, "minmax"),
+        (screen.page.go_forward, second, "zscore"),
+        (screen.page.go_back, first, "minmax"),
     ):
         go()
         screen.eventually(screen.query, query)
-        screen.eventually(screen.page.locator(f"#{ids.TOP_FRACTION}").input_value, share)
+        screen.eventually(screen.page.locator(f"#{ids.NORMALISATION}").input_value, chosen)
         screen.settle()
     assert screen.query() == first
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ LOOKS = {
 
 
 def chosen(view: View, **changes: str) -> dict[str, str]:
-    names = ("model", "dataset", "summary", "normalisation", "top_fraction")
+    names = ("model", "dataset", "summary", "normalisation")
     return {name: str(getattr(view, name)) for name in names} | changes
 
 
@@ -84,9 +85,11 @@ def test_a_draw_that_cannot_be_read(draw: dict[str, Any]) -> None:
         draw_changes(draw, 10)
 
 
-def test_an_active_share_that_is_no_number(call: Call, functions: Callbacks, view: View) -> None:
-    with pytest.raises(SelectionError, match="active share"):
-        navigated(call, functions, view, chosen=chosen(view, top_fraction="much"))
+def test_the_share_that_is_looked_at_is_kept(
+    call: Call, functions: Callbacks, explorer: Explorer, view: View
+) -> None:
+    query = navigated(call, functions, replace(view, top_fraction=0.35), chosen=chosen(view, summary="mean"))
+    assert explorer.selection(query).view.top_fraction == 0.35
 
 
 def test_the_page_of_a_link(call: Call, functions: Callbacks, computed: View) -> None:

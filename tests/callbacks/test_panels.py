@@ -11,7 +11,6 @@ from channelexplorer_dash.callbacks import Callbacks
 from channelexplorer_dash.callbacks.control import asked_action, failed, forgive, working
 from channelexplorer_dash.errors import EngineError, JobFailedError, SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.layouts.panel import VIEWS
 from channelexplorer_dash.results import Job
 from channelexplorer_dash.selection import View
 from tests.callbacks.conftest import LAYER, Call, prop
@@ -97,6 +96,10 @@ def test_a_link_with_an_unknown_layer_says_so(call: Call, functions: Callbacks, 
     assert "Did you mean" in str(children)
 
 
+def looks(view: View, colour_by: str = "class") -> tuple[Any, ...]:
+    return "pca", colour_by, "auto", "jaccard", "classes", view.to_json()
+
+
 def polled(
     call: Call,
     functions: Callbacks,
@@ -104,7 +107,7 @@ def polled(
     *,
     control: Any = None,
     state: Any = None,
-    shown: Any = (None,) * 3,
+    shown: Any = (None,) * 5,
 ) -> Any:
     part = ids.part("panel", "tick", LAYER)
     trigger = prop(ids.JOB_CONTROL, "data") if control else prop(part, "data")
@@ -112,11 +115,10 @@ def polled(
         functions["poll"],
         1,
         control,
-        "pca",
+        *looks(view),
         part,
         state,
         *shown,
-        view.to_json(),
         triggered={trigger: control or 1},
     )
 
@@ -124,9 +126,10 @@ def polled(
 def test_a_ready_panel_stops_polling(call: Call, functions: Callbacks, computed: View) -> None:
     state, *versions = polled(call, functions, computed)
     assert state == {"phase": "idle", "key": None}
-    assert all(isinstance(version, str) for version in versions)
-    _, *again = polled(call, functions, computed, shown=versions)
-    assert again == [no_update] * len(VIEWS)
+    # Nothing is coloured by clusters.
+    assert [isinstance(version, str) for version in versions] == [True] * 4 + [False]
+    _, *again = polled(call, functions, computed, shown=[*versions[:4], None])
+    assert again == [no_update] * 5
 
 
 def test_a_page_that_comes_with_its_panels_asks_at_once(
@@ -139,11 +142,10 @@ def test_a_page_that_comes_with_its_panels_asks_at_once(
         functions["poll"],
         None,
         None,
-        "pca",
+        *looks(computed),
         part,
         None,
-        *(None,) * 3,
-        computed.to_json(),
+        *(None,) * 5,
         triggered=everything,
     )
     assert state["phase"] == "idle"
@@ -153,7 +155,7 @@ def test_a_failure_is_shown_and_stops_polling(call: Call, functions: Callbacks, 
     part = ids.part("panel", "tick", "nothing")
     trigger = {prop(part, "data"): 1}
     state, *_ = call(
-        functions["poll"], 1, None, "pca", part, None, None, None, None, computed.to_json(), triggered=trigger
+        functions["poll"], 1, None, *looks(computed), part, None, *(None,) * 5, triggered=trigger
     )
     assert state["phase"] == "failed"
     assert "no layer" in state["label"]

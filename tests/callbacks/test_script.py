@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,29 +78,33 @@ def test_the_codec_is_the_same_as_pythons(page: Page, indices: list[int]) -> Non
             jaccard="images",
             order="hierarchy",
             sorting="count",
+            clusters="7",
+            distance="centroid",
+            leaves="subclasses",
             marks=Marks((3, 4, 9), ChannelMark("layer1.0", 7), PairMark("layer1.0", 3, 9)),
         ),
     ],
     ids=["plain", "everything"],
 )
 def test_the_address_restores_the_selection(page: Page, selection: Selection) -> None:
-    plain = Selection(selection.view)
+    plain = Selection(replace(selection.view, top_fraction=View.top_fraction))
     attributes = {
+        "share": str(View.top_fraction),
         "query": plain.to_query(),
         "looks": json.dumps([[name, getattr(plain, name)] for name in LOOKS]),
         "queryLimit": str(MAX_QUERY_CHARACTERS),
     }
     looks = [getattr(selection, name) for name in LOOKS]
     written = page.evaluate(
-        """([attributes, marks, layers, looks]) => {
+        """([attributes, marks, layers, view, looks]) => {
           document.body.innerHTML = '<div class="ce-app"></div>';
           Object.assign(document.querySelector(".ce-app").dataset, attributes);
           let address = null;
           window.history.replaceState = (state, title, query) => (address = query);
-          dash_clientside.channelexplorer.writeUrl(marks, layers, ...looks);
+          dash_clientside.channelexplorer.writeUrl(marks, layers, view, ...looks);
           return address;
         }""",
-        [attributes, selection.marks.to_json(), list(selection.layers), looks],
+        [attributes, selection.marks.to_json(), list(selection.layers), selection.view.to_json(), looks],
     )
     assert Selection.from_query(written, model="x", dataset="y") == selection
 
@@ -130,6 +135,10 @@ def test_marks_follow_what_is_clicked(page: Page) -> None:
     assert off == pair
     lasso = reduced(page, channel, {"action": "select", "images": encode_indices([7, 8])})
     assert Marks.from_json(lasso) == Marks((7, 8), ChannelMark("b", 3))
+    cluster = reduced(page, lasso, {"action": "group", "images": encode_indices([2, 9])})
+    assert Marks.from_json(cluster) == Marks((2, 9), ChannelMark("b", 3))
+    part = reduced(page, lasso, {"action": "click", "layer": "a", "meaning": {"group": [4]}})
+    assert Marks.from_json(part) == Marks((4,), ChannelMark("b", 3))
     assert reduced(page, lasso, {"action": "clear"}) == NOTHING
 
 

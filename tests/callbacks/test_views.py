@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from dash import Patch, no_update
@@ -15,9 +16,11 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import Callbacks
 from channelexplorer_dash.callbacks.colours import colouring_of
 from channelexplorer_dash.callbacks.export import to_csv
+from channelexplorer_dash.core.newick import read_tree
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.selection import View, encode_indices
+from channelexplorer_dash.results import Pending
+from channelexplorer_dash.selection import Grouping, View, encode_indices
 from tests.callbacks.conftest import LAYER, Call, prop
 
 CHANNEL = {"layer": LAYER, "channel": 5}
@@ -31,10 +34,8 @@ def part(view: str) -> dict[str, Any]:
 def test_a_scatterplot_is_drawn_and_recoloured(
     call: Call, functions: Callbacks, computed: View, colour_by: str
 ) -> None:
-    changed, page = (
-        ("key", colour_by, None, True, "pca", None, None),
-        (part("scatterplot"), computed.to_json()),
-    )
+    changed = ("key", colour_by, None, True, "pca", None, None, None, "auto")
+    page = (part("scatterplot"), computed.to_json())
     figure, legend, note, drawn = call(functions["draw_scatterplot"], *changed, None, *page)
     assert isinstance(figure, dict)
     assert note == "PCA"
@@ -56,14 +57,51 @@ def test_a_marked_channel_colours_the_points(explorer: Explorer, computed: View)
 
 @pytest.mark.parametrize(("mode", "note"), [("images", "120 images"), ("classes", "10 classes")])
 def test_a_matrix_is_drawn(call: Call, functions: Callbacks, computed: View, mode: str, note: str) -> None:
-    figure, said = call(functions["draw_jaccard"], "key", mode, "class", part("jaccard"), computed.to_json())
+    shown = ("key", mode, "class", "key", "jaccard", part("jaccard"), computed.to_json())
+    figure, said = call(functions["draw_jaccard"], *shown)
     assert isinstance(figure, dict)
     assert said == note
 
 
 def test_the_hierarchy_is_drawn(call: Call, functions: Callbacks, computed: View) -> None:
-    figure = call(functions["draw_hierarchy"], "key", "hierarchy", part("jaccard"), computed.to_json())
+    figure, note = call(functions["draw_hierarchy"], "key", "hierarchy", *hierarchy(computed))
     assert figure["layout"]["meta"]["view"] == "hierarchy"
+    assert "10 leaves" in str(note)
+    figure, note = call(functions["draw_hierarchy"], None, "hierarchy", *hierarchy(computed))
+    assert figure is no_update
+    assert "…" in note
+
+
+def hierarchy(view: View) -> tuple[Any, ...]:
+    return "auto", "jaccard", "classes", part("hierarchy"), view.to_json()
+
+
+@pytest.mark.parametrize("name", ["newick", "json"])
+def test_the_tree_is_downloaded_and_can_be_read_again(
+    call: Call, functions: Callbacks, computed: View, name: str
+) -> None:
+    trigger = {prop(ids.part("hierarchy", name, LAYER), "n_clicks"): 1}
+    clicks = (1, None) if name == "newick" else (None, 1)
+    sent = call(functions["download_tree"], *clicks, *hierarchy(computed), triggered=trigger)
+    tree = read_tree(sent["content"])
+    assert sorted(tree.names[i] for i in np.flatnonzero(tree.is_leaf)) == [str(i) for i in range(10)]
+    assert sent["filename"].startswith("digits-digits-resnet-layer4.0.")
+    with pytest.raises(PreventUpdate):
+        call(functions["download_tree"], None, None, *hierarchy(computed))
+
+
+def test_points_are_coloured_by_cluster_once_they_are_found(
+    call: Call, functions: Callbacks, explorer: Explorer, computed: View
+) -> None:
+    while isinstance(explorer.clusters(computed, LAYER, Grouping("4")), Pending):
+        pass
+    changed = ("key", "cluster", None, True, "pca", None, None, "key", "4")
+    figure, legend, *_ = call(
+        functions["draw_scatterplot"], *changed, None, part("scatterplot"), computed.to_json()
+    )
+    assert sum(x is None for x in figure["data"][1]["x"]) == 4
+    assert "4 clusters · purity " in str(legend)
+    assert str(legend).count("ce-legend-pick") == 4
 
 
 def test_marked_images_come_first_in_the_heatmap(
@@ -87,14 +125,13 @@ def test_marked_images_come_first_in_the_heatmap(
     assert waits == 0
 
 
-@pytest.mark.parametrize("name", ["draw_scatterplot", "draw_jaccard", "draw_hierarchy", "draw_heatmap"])
+@pytest.mark.parametrize("name", ["draw_scatterplot", "draw_jaccard", "draw_heatmap"])
 def test_a_view_without_a_version_stays_as_it_is(
     call: Call, functions: Callbacks, computed: View, name: str
 ) -> None:
     middle = {
-        "draw_scatterplot": ("class", None, None, "pca", None, None, None),
-        "draw_jaccard": ("auto", "class"),
-        "draw_hierarchy": ("class",),
+        "draw_scatterplot": ("class", None, None, "pca", None, None, None, "auto", None),
+        "draw_jaccard": ("auto", "class", None, "jaccard"),
         "draw_heatmap": (None, "variance", None, None),
     }[name]
     with pytest.raises(PreventUpdate):
@@ -102,10 +139,9 @@ def test_a_view_without_a_version_stays_as_it_is(
 
 
 def test_a_view_that_was_tampered_with(call: Call, functions: Callbacks) -> None:
+    broken = {"model": 3, "per_class": "x"}
     with pytest.raises(SelectionError, match="Reload"):
-        call(
-            functions["draw_jaccard"], "key", "auto", "class", part("jaccard"), {"model": 3, "per_class": "x"}
-        )
+        call(functions["draw_jaccard"], "key", "auto", "class", "key", "jaccard", part("jaccard"), broken)
 
 
 def test_the_profile_tells_when_it_is_complete(call: Call, functions: Callbacks, computed: View) -> None:

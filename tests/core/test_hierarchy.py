@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.cluster.hierarchy import is_valid_linkage, linkage
-from scipy.spatial.distance import squareform
+from scipy.cluster.hierarchy import fcluster, is_valid_linkage, linkage
+from scipy.spatial.distance import cdist, squareform
 
-from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order
+from channelexplorer_dash.core.hierarchy import (
+    centroid_distances,
+    class_linkage,
+    leaf_order,
+    linkage_of,
+    subclasses,
+    superclasses,
+)
 from channelexplorer_dash.errors import DatasetError
 
 
@@ -54,3 +61,56 @@ def test_bad_matrices_are_refused() -> None:
         class_linkage([[1, np.nan], [np.nan, 1]])
     with pytest.raises(DatasetError, match="3 classes"):
         leaf_order(np.zeros((1, 4)), 3)
+
+
+@given(st.integers(1, 8), st.integers(0, 9))
+def test_centroid_distances_are_euclidean(K: int, seed: int) -> None:
+    centroids = np.random.default_rng(seed).normal(size=(K, 5))
+    np.testing.assert_allclose(
+        centroid_distances(centroids), cdist(centroids, centroids), rtol=1e-6, atol=1e-12
+    )
+    assert linkage_of(centroid_distances(centroids)).shape == (K - 1, 4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=40))
+def test_subclasses_by_the_rule(pairs: list[tuple[int, int]]) -> None:
+    labels, clusters = np.array(pairs).T
+    found = subclasses(labels, clusters)
+    for label in set(labels.tolist()):
+        own = [c for c_label, c in pairs if c_label == label]
+        large = [c for c in range(4) if own.count(c) > 0.1 * len(own)]
+        parts = found[labels == label].tolist()
+        if len(own) < 3 or len(large) < 2:
+            assert set(parts) == {-1}
+            continue
+        assert set(parts) == set(large)
+        largest = max(range(4), key=lambda c: (own.count(c), -c))
+        assert parts == [c if c in large else largest for c in own]
+
+
+def test_a_tenth_does_not_split_and_more_does() -> None:
+    labels = np.zeros(10, np.int64)
+    assert set(subclasses(labels, np.array([0] * 9 + [1]))) == {-1}
+    assert set(subclasses(labels, np.array([0] * 8 + [1] * 2))) == {0, 1}
+    assert set(subclasses(labels[:2], np.array([0, 1]))) == {-1}
+
+
+@given(st.integers(3, 12), st.integers(0, 99))
+def test_superclasses_are_the_groups_below_the_widest_gap(K: int, seed: int) -> None:
+    tree = class_linkage(similarities(K, seed))
+    gaps = np.diff(tree[:, 2])
+    cut = tree[int(gaps.argmax()), 2] + gaps.max() / 2
+    groups = fcluster(tree, cut, "distance")
+    expected = {frozenset(np.flatnonzero(groups == g)) for g in np.unique(groups) if (groups == g).sum() > 1}
+    members = [frozenset({i}) for i in range(K)]
+    for first, second in tree[:, :2].astype(int):
+        members.append(members[first] | members[second])
+    assert {members[node] for node in superclasses(tree, K)} == expected
+
+
+def test_no_superclasses_of_few_or_tied_classes() -> None:
+    assert superclasses(np.zeros((0, 4)), 1) == ()
+    assert superclasses(class_linkage([[1, 0.25], [0.25, 1]]), 2) == ()
+    assert superclasses(class_linkage(np.full((5, 5), 0.3)), 5) == ()
+    with pytest.raises(DatasetError, match="3 classes"):
+        superclasses(np.zeros((1, 4)), 3)

@@ -213,6 +213,9 @@ def test_one_image_of_one_class_is_shown(explorer: Explorer) -> None:
 
 def test_a_second_explorer_finds_everything_in_the_store(explorer: Explorer, view: View) -> None:
     settled(lambda: explorer.heatmap(view, LAYER, "variance", Marks()))
+    # What is shown beside the heatmap comes later.
+    while explorer.jobs():
+        sleep(0.01)
     again = Explorer(explorer.settings.model_copy(update={"patience_seconds": 0.0}))
     assert isinstance(again.heatmap(view, LAYER, "variance", Marks()), Ready)
     assert again.jobs() == ()

@@ -8,12 +8,14 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 from sklearn.datasets import load_digits
 
+from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order, superclasses
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import (
     ChannelDetail,
     ClassJaccard,
     FloatArray,
     Heatmap,
+    Hierarchy,
     ImageJaccard,
     Sample,
     Scatter,
@@ -67,25 +69,57 @@ def classes_from(similarity: np.ndarray, names: tuple[str, ...], *, by_tree: boo
         order,
         np.full(count, 30),
         similarity[np.ix_(order, order)].astype(np.float32),
-        tree,
-        np.arange(count),
         names,
         LAYER,
     )
 
 
+def hierarchy_from(similarity: np.ndarray, names: tuple[str, ...], *, by_tree: bool) -> Hierarchy:
+    count = len(similarity)
+    tree = class_linkage(similarity)
+    return Hierarchy(
+        labels=np.arange(count),
+        clusters=np.full(count, -1),
+        counts=np.full(count, 30),
+        linkage=tree,
+        order=leaf_order(tree, count) if by_tree else np.arange(count),
+        superclasses=superclasses(tree, count),
+        members=(),
+        class_names=names,
+        distance="jaccard",
+        reference=None,
+        layer=LAYER,
+    )
+
+
+def class_means(answer: ImageJaccard) -> np.ndarray:
+    member = (answer.sample.labels[:, None] == np.arange(10)).astype(np.float64)
+    mean = member.T @ answer.similarity @ member / 900
+    return (mean + mean.T) / 2
+
+
 @pytest.fixture(scope="session")
 def class_jaccard(image_jaccard: ImageJaccard) -> ClassJaccard:
-    labels = image_jaccard.sample.labels
-    member = (labels[:, None] == np.arange(10)).astype(np.float64)
-    mean = member.T @ image_jaccard.similarity @ member / 900
-    return classes_from((mean + mean.T) / 2, NAMES, by_tree=True)
+    return classes_from(class_means(image_jaccard), NAMES, by_tree=True)
+
+
+@pytest.fixture(scope="session")
+def hierarchy(image_jaccard: ImageJaccard) -> Hierarchy:
+    return hierarchy_from(class_means(image_jaccard), NAMES, by_tree=True)
+
+
+def random_similarity(count: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    points = np.random.default_rng(0).normal(size=(count, 6))
+    similarity = np.exp(-np.linalg.norm(points[:, None] - points[None], axis=-1) / 4) * 0.6
+    return similarity, tuple(f"kind <{i}>" for i in range(count))
 
 
 def random_classes(count: int, *, by_tree: bool) -> ClassJaccard:
-    points = np.random.default_rng(0).normal(size=(count, 6))
-    similarity = np.exp(-np.linalg.norm(points[:, None] - points[None], axis=-1) / 4) * 0.6
-    return classes_from(similarity, tuple(f"kind <{i}>" for i in range(count)), by_tree=by_tree)
+    return classes_from(*random_similarity(count), by_tree=by_tree)
+
+
+def random_hierarchy(count: int, *, by_tree: bool) -> Hierarchy:
+    return hierarchy_from(*random_similarity(count), by_tree=by_tree)
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
-from channelexplorer_dash.figures import theme
-from channelexplorer_dash.figures.dendrogram import dendrogram_figure
 from channelexplorer_dash.figures.jaccard import jaccard_figure
 from channelexplorer_dash.results import ClassJaccard, ImageJaccard, Sample
 from tests.figures.conftest import LAYER, random_classes
@@ -91,49 +88,3 @@ def test_one_and_two_images_and_classes_are_drawn(count: int) -> None:
     assert all_finite(sent(jaccard_figure(ImageJaccard(sample, similarity, count, LAYER))))
     classes = random_classes(count, by_tree=True)
     assert all_finite(sent(jaccard_figure(classes)))
-    assert all_finite(sent(dendrogram_figure(classes)))
-
-
-def below(figure: dict[str, Any], name: str) -> list[list[int]]:
-    """Return the labels below each point of a trace."""
-    leaves = figure["layout"]["meta"]["leaves"]
-    return [leaves[start:stop] for start, stop in decode(trace(figure, name)["customdata"]).tolist()]
-
-
-def test_leaves_stand_in_the_order_of_the_matrix(class_jaccard: ClassJaccard) -> None:
-    figure = sent(dendrogram_figure(class_jaccard))
-    assert figure["layout"]["meta"]["leaves"] == class_jaccard.classes.tolist()
-    leaves = trace(figure, "leaves")
-    members = below(figure, "leaves")
-    for at, labels, colour in zip(leaves["y"], members, leaves["marker"]["color"], strict=True):
-        assert class_jaccard.classes[int(at)] == labels[0]
-        assert colour == theme.class_colours(10)[labels[0]]
-
-
-def test_nodes_list_the_classes_below_them(class_jaccard: ClassJaccard) -> None:
-    figure = sent(dendrogram_figure(class_jaccard))
-    members = below(figure, "nodes")
-    assert len(members) == 9
-    assert [len(labels) for labels in members] == class_jaccard.linkage[:, 3].astype(int).tolist()
-    assert sorted(members[-1]) == list(range(10))
-    np.testing.assert_allclose(trace(figure, "nodes")["x"], class_jaccard.linkage[:, 2])
-    first = class_jaccard.linkage[0, :2].astype(int)
-    assert sorted(members[0]) == sorted(class_jaccard.leaves[first].tolist())
-
-
-def test_labels_with_gaps_are_kept(class_jaccard: ClassJaccard) -> None:
-    three = random_classes(3, by_tree=True)
-    names = tuple(f"name {i}" for i in range(9))
-    labels = np.array([2, 5, 8])
-    sparse = replace(three, classes=labels[three.classes], leaves=labels, class_names=names)
-    figure = sent(dendrogram_figure(sparse))
-    assert sorted(figure["layout"]["meta"]["leaves"]) == [2, 5, 8]
-    assert sorted(figure["layout"]["yaxis"]["ticktext"]) == ["name 2", "name 5", "name 8"]
-
-
-def test_an_order_that_would_cross_branches_gives_way_to_the_tree() -> None:
-    by_tree, by_class = random_classes(20, by_tree=True), random_classes(20, by_tree=False)
-    ordered = sent(dendrogram_figure(by_class))
-    assert ordered["layout"]["meta"]["leaves"] == by_tree.classes.tolist()
-    sizes = sorted(len(labels) for labels in below(ordered, "nodes"))
-    assert sizes == sorted(by_class.linkage[:, 3].astype(int).tolist())

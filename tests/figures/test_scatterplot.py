@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from channelexplorer_dash.core.clusters import clusters, make_up
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.figures import colouring, theme
-from channelexplorer_dash.figures.scatterplot import marker_patch, scatter_figure
-from channelexplorer_dash.results import Sample, Scatter
+from channelexplorer_dash.figures.scatterplot import hulls_patch, marker_patch, scatter_figure
+from channelexplorer_dash.results import ClusterAnswer, Sample, Scatter
+from channelexplorer_dash.selection import decode_indices
 from tests.figures.conftest import LAYER, NAMES
 from tests.figures.wire import all_finite, decode, sent
 
@@ -20,9 +22,10 @@ def colour_of(marker: dict, code: float) -> str:
     return next(colour for at, colour in marker["colorscale"] if at >= share)
 
 
-def test_one_trace_maps_points_to_images_and_classes(scatter: Scatter) -> None:
+def test_points_map_to_images_and_classes(scatter: Scatter) -> None:
     figure = sent(scatter_figure(scatter, colouring.by_class(scatter.sample)))
-    (points,) = figure["data"]
+    points, hulls = figure["data"]
+    assert len(hulls["x"]) == 0
     np.testing.assert_array_equal(decode(points["customdata"]), scatter.sample.image_ids)
     np.testing.assert_array_equal(decode(points["x"]), scatter.xy[:, 0])
     np.testing.assert_array_equal(decode(points["y"]), scatter.xy[:, 1])
@@ -41,7 +44,7 @@ def test_one_trace_maps_points_to_images_and_classes(scatter: Scatter) -> None:
 def test_arrays_are_binary_and_small(scatter: Scatter) -> None:
     text = json.dumps(scatter_figure(scatter, colouring.by_class(scatter.sample)))
     assert len(text) < 20 * 1797
-    (points,) = sent(scatter_figure(scatter, colouring.by_class(scatter.sample)))["data"]
+    points, _ = sent(scatter_figure(scatter, colouring.by_class(scatter.sample)))["data"]
     assert [points[k]["dtype"] for k in ("x", "y", "customdata")] == ["f4", "f4", "u2"]
     assert points["marker"]["color"]["dtype"] == "u1"
 
@@ -140,3 +143,50 @@ class TestColouring:
 
     def test_numbers_have_no_legend(self) -> None:
         assert colouring.by_number("x", np.zeros(6)).legend == ()
+
+
+def clustered(scatter: Scatter, k: int) -> ClusterAnswer:
+    found = clusters(scatter.xy, k)
+    made = make_up(found.assignment, scatter.sample.labels)
+    return ClusterAnswer(scatter.sample, found.assignment, found.outlier, made, False, LAYER)
+
+
+def test_clusters_have_hulls_crosses_and_their_classes_in_the_legend(scatter: Scatter) -> None:
+    answer = clustered(scatter, 4)
+    colours = colouring.by_cluster(answer, scatter.sample)
+    points, hulls = sent(scatter_figure(scatter, colours))["data"]
+    x, y = np.array(hulls["x"], float), np.array(hulls["y"], float)
+    assert np.isnan(x).sum() == 4
+    for part, cluster in zip(np.split(x, np.flatnonzero(np.isnan(x)) + 1), range(4), strict=False):
+        own = scatter.xy[(answer.assignment == cluster) & ~answer.outlier, 0]
+        assert np.nanmin(part) == pytest.approx(own.min())
+        assert np.nanmax(part) == pytest.approx(own.max())
+    assert np.isfinite(y[np.isfinite(x)]).all()
+    np.testing.assert_array_equal(np.array(points["marker"]["symbol"]) > 0, answer.outlier)
+    first = colours.legend[0]
+    assert first.count == int((answer.assignment == 0).sum())
+    assert decode_indices(first.images) == tuple(sorted(scatter.sample.image_ids[answer.assignment == 0]))
+    assert "outliers" in first.about
+    assert "purity" in colours.note
+    assert json.dumps(hulls_patch(scatter, colours))
+
+
+def test_images_that_were_not_clustered_are_not_known(scatter: Scatter) -> None:
+    answer = clustered(scatter, 3)
+    fewer = Sample(scatter.sample.image_ids[5:], scatter.sample.labels[5:], NAMES)
+    part = replace(answer, sample=fewer, assignment=answer.assignment[5:], outlier=answer.outlier[5:])
+    codes = colouring.by_cluster(part, scatter.sample).codes
+    assert codes is not None
+    assert codes[:5].tolist() == [-1] * 5
+    np.testing.assert_array_equal(codes[5:], part.assignment)
+
+
+def test_clusters_of_one_class_of_equal_images(scatter: Scatter) -> None:
+    one = replace(
+        scatter,
+        sample=Sample(np.arange(3), np.zeros(3, np.int64), ("only",)),
+        xy=np.zeros((3, 2), np.float32),
+    )
+    colours = colouring.by_cluster(clustered(one, 2), one.sample)
+    assert all_finite(sent(scatter_figure(one, colours)))
+    assert "purity" not in colours.note

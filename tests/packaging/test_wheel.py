@@ -22,6 +22,7 @@ from pathlib import Path
 import channelexplorer_dash.assets
 import channelexplorer_dash.callbacks
 from channelexplorer_dash import create_app, load_settings
+from channelexplorer_dash.datasets.wordnet import wordnet
 from channelexplorer_dash.demo import demo_settings_file
 
 settings = load_settings([demo_settings_file()], flags={"store": sys.argv[1]}, environment=False)
@@ -35,6 +36,7 @@ print(json.dumps({
     "linked": linked,
     "assets": [client.get("/assets/" + name).status_code for name in linked],
     "checkpoint": all(model.checkpoint.is_file() for model in settings.models),
+    "classes": wordnet().below[0],
     "torch": "torch" in sys.modules,
 }))
 """
@@ -107,6 +109,7 @@ def test_the_installed_wheel_answers(installed: Installed, tmp_path: Path) -> No
     assert len(found["linked"]) >= 2
     assert set(found["assets"]) == {200}
     assert found["checkpoint"]
+    assert found["classes"] == 1000
     assert not found["torch"]
 
 

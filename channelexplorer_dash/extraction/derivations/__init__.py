@@ -1,7 +1,14 @@
 """What is computed from published results: a function a result, each in the module of what it is about."""
 
 # Each module registers its functions as it is imported.
-from channelexplorer_dash.extraction.derivations import contributions, labels, measures, models, views
+from channelexplorer_dash.extraction.derivations import (
+    contributions,
+    hierarchy,
+    labels,
+    measures,
+    models,
+    views,
+)
 from channelexplorer_dash.extraction.derivations.registry import publish_derivation
 
-__all__ = ["contributions", "labels", "measures", "models", "publish_derivation", "views"]
+__all__ = ["contributions", "hierarchy", "labels", "measures", "models", "publish_derivation", "views"]
