@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channelexplorer_dash.core.arrays import DoubleArray, FloatArray, IntArray, chunks
+from channelexplorer_dash.core.classes import Classes
 
 # Bytes of one block of products.
 _BLOCK_BYTES = 8 * 2**20
@@ -77,4 +78,45 @@ def distance_sums(
         for part in chunks(len(left), size * max(len(others), channels), _BLOCK_BYTES):
             ours, lengths = centred_rows(values, left[part], centre, kind)
             add_distances(ours @ others.T, ours, others, lengths, other_lengths, sums[part])
+    return sums
+
+
+def class_distance_sums(
+    values: FloatArray,
+    rows: IntArray,
+    classes: Classes,
+    centre: DoubleArray,
+    kind: type[np.floating[Any]],
+) -> DoubleArray:
+    """Return the sums of the distances of some images to the images of each class, of all pairs.
+
+    Parameters
+    ----------
+    values
+        float32 (N, C).
+    rows
+        int64 (q,): rows of ``values``.
+    classes
+        Of all N images.
+    centre
+        float64 (C,): a point among the images.
+    kind
+        Precision of the products.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (q, K).
+    """
+    from channelexplorer_dash.core.measure_loops import add_class_distances
+
+    order, channels = classes.order, values.shape[1]
+    sums = np.zeros((len(rows), len(classes)))
+    for some in chunks(len(order), np.dtype(kind).itemsize * channels):
+        right, right_lengths = centred_rows(values, order[some], centre, kind)
+        starts = np.clip(np.concatenate([[0], classes.ends]) - some.start, 0, len(right))
+        for part in chunks(len(rows), 8 * max(len(right), channels), 2 * _BLOCK_BYTES):
+            left, left_lengths = centred_rows(values, rows[part], centre, kind)
+            products = left @ right.T
+            add_class_distances(products, left, right, left_lengths, right_lengths, starts, sums[part])
     return sums

@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from channelexplorer_dash.core.arrays import DoubleArray, chunks, matrix
+from channelexplorer_dash.core.arrays import DoubleArray, matrix
 from channelexplorer_dash.core.bootstrap import Interval, normal_interval
 from channelexplorer_dash.core.centroids import precision
 from channelexplorer_dash.core.classes import Classes, classes_of
-from channelexplorer_dash.core.distances import centred_rows
+from channelexplorer_dash.core.distances import class_distance_sums
 from channelexplorer_dash.core.normalise import normalise
 from channelexplorer_dash.errors import DatasetError
-
-_BLOCK_BYTES = 16 * 2**20
 
 
 def discrimination_value(S: npt.ArrayLike, labels: npt.ArrayLike) -> Interval:
@@ -49,27 +47,11 @@ def discrimination_value(S: npt.ArrayLike, labels: npt.ArrayLike) -> Interval:
     classes = classes_of(labels, len(values), name)
     if classes.counts.max() == 1:
         raise DatasetError(f"{name} needs a class with two images. Choose more images of a class.")
-    sums = _distances_to_classes(normalise(values, "zscore"), classes)
+    scaled = normalise(values, "zscore")
+    kind = precision(scaled, scaled.size * len(scaled))
+    sums = class_distance_sums(scaled, classes.order, classes, np.zeros(values.shape[1]), kind)
     # Half of the distances, for the deviation of ½.
     return _interval(sums / 2 / np.sqrt(values.shape[1]), classes)
-
-
-def _distances_to_classes(scaled: npt.NDArray[np.float32], classes: Classes) -> DoubleArray:
-    """Return the sums of each image's distances to the images of each class, in class order: (N, K)."""
-    from channelexplorer_dash.core.measure_loops import add_class_distances
-
-    order, n = classes.order, len(scaled)
-    kind = precision(scaled, scaled.size * n)
-    centre = np.zeros(scaled.shape[1])
-    sums = np.zeros((n, len(classes)))
-    for some in chunks(n, np.dtype(kind).itemsize * scaled.shape[1]):
-        right, right_lengths = centred_rows(scaled, order[some], centre, kind)
-        starts = np.clip(np.r_[0, classes.ends] - some.start, 0, len(right))
-        for part in chunks(n, 8 * max(len(right), scaled.shape[1]), _BLOCK_BYTES):
-            left, left_lengths = centred_rows(scaled, order[part], centre, kind)
-            products = left @ right.T
-            add_class_distances(products, left, right, left_lengths, right_lengths, starts, sums[part])
-    return sums
 
 
 def _interval(sums: DoubleArray, classes: Classes) -> Interval:

@@ -112,12 +112,20 @@ def add_class_distances(
     for i in range(left.shape[0]):
         for k in range(starts.shape[0] - 1):
             total = 0.0
+            cancelled = 0
             for j in range(starts[k], starts[k + 1]):
                 whole = left_lengths[i] + right_lengths[j]
                 squared = whole - 2 * np.float64(products[i, j])
-                if squared < _CANCELLED * whole:
-                    squared = _summed(left[i], right[j])
-                total += np.sqrt(squared)
+                cancelled += squared < _CANCELLED * whole
+                total += np.sqrt(max(squared, 0.0))
+            if cancelled:
+                total = 0.0
+                for j in range(starts[k], starts[k + 1]):
+                    whole = left_lengths[i] + right_lengths[j]
+                    squared = whole - 2 * np.float64(products[i, j])
+                    if squared < _CANCELLED * whole:
+                        squared = _summed(left[i], right[j])
+                    total += np.sqrt(squared)
             sums[i, k] += total
 
 

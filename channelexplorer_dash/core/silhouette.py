@@ -10,11 +10,13 @@ import numpy.typing as npt
 from channelexplorer_dash.core.arrays import BoolArray, DoubleArray, FloatArray, IntArray, chunks, matrix
 from channelexplorer_dash.core.centroids import precision, silhouette_of
 from channelexplorer_dash.core.classes import Classes, classes_of
-from channelexplorer_dash.core.distances import centred_rows, distance_sums
+from channelexplorer_dash.core.distances import centred_rows, class_distance_sums, distance_sums
 from channelexplorer_dash.core.moments import ClassMoments, class_moments
 
 # Bytes of the bounds of all queries that are worked on together, to all classes.
 _BOUND_BYTES = 512 * 2**20
+# Share of all pairs from which on it is quicker to measure them all, in large products.
+_MANY = 0.25
 # Rounding of the bounds in single precision, far on the safe side.
 _SLACK = 1e-4
 
@@ -111,19 +113,32 @@ class _Search:
         return shapes, widest
 
     def silhouettes(self, asked: IntArray) -> DoubleArray:
+        """Return the silhouettes of some images, float64 (q,)."""
         own = self._classes.ranks[asked]
         alone = self._classes.counts[own] == 1
+        upper, lower = self._bounds(asked, own)
+        wanted = self._classes.counts @ (lower < upper.min(axis=0)).sum(axis=1)
+        if wanted > _MANY * len(asked) * len(self._values):
+            return self._by_all_pairs(asked, own, alone)
         a, b = np.zeros(len(asked)), np.full(len(asked), np.inf)
         for rank in np.unique(own[~alone]).tolist():
             here = np.flatnonzero(own == rank)
             a[here] = self._sums(asked[here], rank) / (self._classes.counts[rank] - 1)
-        upper, lower = self._bounds(asked, own)
         first = np.argmin(upper, axis=0)
         for rank in range(len(self._classes)):
             self._nearer(asked, rank, first == rank, b)
         for rank in range(len(self._classes)):
             self._nearer(asked, rank, (first != rank) & (lower[rank] < b), b)
         return silhouette_of(a, b, alone)
+
+    def _by_all_pairs(self, asked: IntArray, own: IntArray, alone: BoolArray) -> DoubleArray:
+        counts = self._classes.counts
+        sums = class_distance_sums(self._values, asked, self._classes, self._centre, self._kind)
+        at = np.arange(len(asked))
+        a = np.where(alone, 0.0, sums[at, own] / np.maximum(counts[own] - 1, 1))
+        sums /= counts
+        sums[at, own] = np.inf
+        return silhouette_of(a, sums.min(axis=1), alone)
 
     def _nearer(self, asked: IntArray, rank: int, wanted: BoolArray, b: DoubleArray) -> None:
         here = np.flatnonzero(wanted)

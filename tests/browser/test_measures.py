@@ -38,7 +38,7 @@ def test_a_cell_of_the_table_opens_its_layer(screen: Screen) -> None:
     screen.open(QUERY)
     page = screen.page
     page.click(f"#{ids.MEASURES_OPEN}")
-    cell = page.locator('.ce-cell[data-layer="layer1.0"]').first
+    cell = page.locator('.ce-cell[data-layer="layer1"]').first
     cell.wait_for()
     screen.eventually(lambda: "–" in page.locator(".ce-measure-table").inner_text(), False)
     page.get_by_role("tab", name="Which classes come apart where").click()
@@ -47,8 +47,8 @@ def test_a_cell_of_the_table_opens_its_layer(screen: Screen) -> None:
     page.get_by_role("tab", name="Layers × measures").click()
     cell.wait_for()
     cell.click()
-    screen.eventually(screen.panels, ["layer4.0", "layer1.0"])
+    screen.eventually(screen.panels, ["layer4.0", "layer1"])
     page.locator(f"#{ids.MEASURES_PANEL}").wait_for(state="hidden")
     screen.settle()
-    line = screen.part("scatterplot", "honesty", "layer1.0")
+    line = screen.part("scatterplot", "honesty", "layer1")
     screen.eventually(lambda: "Trust" in line.inner_text(), True)

@@ -60,10 +60,12 @@ def test_silhouettes_are_those_of_a_plain_loop(case: Case) -> None:
 
 @pytest.mark.parametrize("apart", [0.0, 0.3, 3.0])
 @pytest.mark.parametrize("products", [0, 10**12])
-def test_silhouettes_in_either_precision(
-    apart: float, products: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("many", [0.0, 1.0])
+def test_silhouettes_in_either_precision_and_either_way(
+    apart: float, products: int, many: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(centroids_module, "DOUBLE_PRODUCTS", products)
+    monkeypatch.setattr(silhouette_module, "_MANY", many)
     S, labels = blobs(n=900, k=60, apart=apart)
     S[7] = S[3]
     expected = metrics.silhouette_samples(S.astype(np.float64), labels)
