@@ -23,11 +23,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
+from sklearn.feature_selection import f_classif
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 from sklearn.metrics.cluster._unsupervised import _silhouette_reduce
 
 from benchmarks.harness import Claim
 from benchmarks.projections import activations
+from channelexplorer_dash.core.active import active_sets
+from channelexplorer_dash.core.anova import anova
 from channelexplorer_dash.core.bootstrap import bootstrap
 from channelexplorer_dash.core.centroids import centroid_measures
 from channelexplorer_dash.core.cka import linear_cka
@@ -35,11 +38,14 @@ from channelexplorer_dash.core.collapse import simplex_gaps, within_class_variab
 from channelexplorer_dash.core.dispersion import calinski_harabasz, davies_bouldin
 from channelexplorer_dash.core.gdv import discrimination_value
 from channelexplorer_dash.core.hubness import hubness, occurrences
+from channelexplorer_dash.core.jaccard import active_frequencies
 from channelexplorer_dash.core.moments import ClassMoments, class_moments
 from channelexplorer_dash.core.neighbourhood import neighbourhood
+from channelexplorer_dash.core.normalise import fit_scaling
 from channelexplorer_dash.core.picture import trustworthiness
 from channelexplorer_dash.core.probe import ridge_probe
 from channelexplorer_dash.core.sampling import stratified
+from channelexplorer_dash.core.scorecard import scorecard
 from channelexplorer_dash.core.separability import loo_knn_accuracy
 from channelexplorer_dash.core.silhouette import silhouettes
 
@@ -92,6 +98,18 @@ BESIDE = (
         "Calinski–Harabasz, from the images alone",
         lambda S, labels, _: calinski_harabasz(class_moments(S, labels)),
         metrics.calinski_harabasz_score,
+        2,
+    ),
+    Beside(
+        "F of all channels, with the stored moments",
+        lambda _S, _labels, moments: float(anova(moments).f.sum()),
+        lambda S, labels: float(f_classif(S, labels)[0].sum()),
+        5,
+    ),
+    Beside(
+        "F of all channels, from the images alone",
+        lambda S, labels, _: float(anova(class_moments(S, labels)).f.sum()),
+        lambda S, labels: float(f_classif(S, labels)[0].sum()),
         2,
     ),
 )
@@ -162,6 +180,9 @@ def _ours(watch: Watch, S: FloatArray, labels: IntArray) -> None:
     watch.run(f"hubness of {len(sample):,}", lambda: hubness(occurrences(some)))
     watch.run(f"discrimination value of {len(sample):,}", lambda: discrimination_value(some, named))
     watch.run(f"CKA of two layers by {len(sample):,}", lambda: linear_cka(some, some[:, ::2]))
+    scaling = fit_scaling(S, "minmax")
+    _, active = active_frequencies(active_sets(S, 0.2, scaling), labels, S.shape[1])
+    watch.run("scorecard", lambda: scorecard(lambda part: S[:, part], labels, moments, active))
     watch.run("interval of a mean over all", lambda: bootstrap(found.right_left_out, labels, labels))
 
 
