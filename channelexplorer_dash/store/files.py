@@ -19,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from channelexplorer_dash.errors import StoreError
-from channelexplorer_dash.store.keys import SCHEMA_VERSION, checked_key
+from channelexplorer_dash.store.keys import SCHEMA_VERSION, about_key, checked_key, moments_key
 from channelexplorer_dash.store.shards import ShardFolder
 from channelexplorer_dash.store.writing import explained, written
 
@@ -73,8 +73,15 @@ class Store:
         return self.root / folder / checked_key(key)[:2] / (key + suffix)
 
     def has(self, kind: Kind, key: str) -> bool:
-        """Tell whether a result was published."""
-        return self.path(kind, key).exists()
+        """Tell whether a result was published; a summary only is where its moments and its record are, too.
+
+        Whichever file of it somebody deletes, the whole of it is computed again.
+        """
+        if not self.path(kind, key).exists():
+            return False
+        return kind is not Kind.SUMMARY or (
+            self.has(Kind.TABLE, moments_key(key)) and self.has(Kind.RECORD, about_key(key))
+        )
 
     def publish_array(self, kind: Kind, key: str, array: npt.NDArray[Any]) -> None:
         """Publish an array (.npy, C order); nothing happens when the key is there already."""

@@ -13,7 +13,7 @@ from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.extraction.merging import publish_merged
 from channelexplorer_dash.extraction.plan import Describe, Extraction, about_key, moments_key
-from channelexplorer_dash.extraction.shards import publish_description, publish_shard
+from channelexplorer_dash.extraction.shards import lacking_results, publish_description, publish_shard
 from channelexplorer_dash.models.identity import identity
 from channelexplorer_dash.settings import load_settings
 from channelexplorer_dash.specs import DatasetSpec
@@ -157,3 +157,22 @@ def test_nothing_is_computed_that_is_there(
     store = Store(tmp_path / "expected")
     extracted(store, plan, plan.starts)
     assert not list((store.root / "shards").iterdir())
+
+
+@pytest.mark.parametrize("lost", ["moments", "about", "summary"])
+def test_whichever_file_of_a_summary_is_deleted_it_is_computed_again(
+    tmp_path: Path, plan: Extraction, expected: dict[str, bytes], lost: str
+) -> None:
+    store = Store(tmp_path / "expected")
+    key = plan.results["layer2.0", "l2"]
+    file = {
+        "moments": store.path(Kind.TABLE, moments_key(key)),
+        "about": store.path(Kind.RECORD, about_key(key)),
+        "summary": store.path(Kind.SUMMARY, key),
+    }[lost]
+    file.unlink()
+    assert not store.has(Kind.SUMMARY, key)
+    assert lacking_results(store, plan) == {key}
+    extracted(store, plan, plan.starts)
+    publish_merged(store, plan, wanted)
+    assert published(store) == expected
