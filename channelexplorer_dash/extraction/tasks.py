@@ -104,8 +104,6 @@ def _attempt(
 
     try:
         act(store, plan, still_wanted)
-        if quota:
-            keep_to_quota(store, board, quota, spare_seconds=SPARE_SECONDS)
     except CancelledError:
         return False
     except VanishedError:
@@ -129,4 +127,14 @@ def _attempt(
         return False
     if quota is not None:
         board.remove(key)
+    if quota:
+        _tidy(store, board, quota)
     return True
+
+
+def _tidy(store: Store, board: JobBoard, quota: int) -> None:
+    """Keep the store to its quota; the work is done by then, whatever becomes of this."""
+    try:
+        keep_to_quota(store, board, quota, spare_seconds=SPARE_SECONDS)
+    except Exception:
+        logger.exception("The store %s could not be kept to its quota", store.root)

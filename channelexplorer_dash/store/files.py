@@ -128,8 +128,12 @@ class Store:
 
     def size(self) -> StoreSize:
         """Return how much the store holds, and how much its disk has left. Looks at every file."""
-        sizes = [entry.stat(follow_symlinks=False).st_blocks * 512 for entry in files_below(self.root)]
+        sizes: list[int] = []
         with explained(self.root):
+            for entry in files_below(self.root):
+                # Others write and remove files meanwhile.
+                with contextlib.suppress(FileNotFoundError):
+                    sizes.append(entry.stat(follow_symlinks=False).st_blocks * 512)
             return StoreSize(sum(sizes), len(sizes), shutil.disk_usage(self.root).free)
 
     def _publish(self, kind: Kind, key: str, write: Callable[[IO[bytes]], Any]) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +16,7 @@ import pytest
 
 from channelexplorer_dash.errors import StoreError
 from channelexplorer_dash.store import Kind, Store, digest
+from channelexplorer_dash.store.files import files_below
 from channelexplorer_dash.store.schema import PREDICTIONS
 
 KEY = digest("a result")
@@ -104,3 +105,20 @@ def test_a_writer_killed_at_any_moment_leaves_only_whole_files(tmp_path: Path) -
         array = store.array(Kind.ARRAY, path.stem)
         assert array.shape == (200_000,)
         assert array.min() == array.max()
+
+
+def test_the_size_is_told_while_files_come_and_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stays", "goes"):
+        store.publish_array(Kind.ARRAY, digest(name), np.zeros(5000))
+    before = store.size()
+
+    def vanishing(folder: Path) -> Iterator[os.DirEntry[str]]:
+        for entry in list(files_below(folder)):
+            if digest("goes") in entry.name:
+                Path(entry.path).unlink(missing_ok=True)
+            yield entry
+
+    monkeypatch.setattr("channelexplorer_dash.store.files.files_below", vanishing)
+    after = store.size()
+    assert after.files == before.files - 1
+    assert after.bytes < before.bytes

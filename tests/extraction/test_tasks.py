@@ -1,0 +1,55 @@
+"""What a task does around its work: markers, failures and the quota."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from channelexplorer_dash.extraction import tasks
+from channelexplorer_dash.extraction.plan import Derivation, Plan
+from channelexplorer_dash.store import JobBoard, Kind, Marker, Store, digest
+
+PLAN = Derivation("scaling", "layer", digest("source"), digest("sample"), {"normalisation": "none"})
+
+Act = Callable[[Store, Plan, Callable[[], None]], None]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def board(store: Store) -> JobBoard:
+    return JobBoard(store)
+
+
+def posted(board: JobBoard) -> Marker:
+    return board.post(PLAN.key, PLAN.label, PLAN.covers, PLAN.to_json())
+
+
+def attempt(store: Store, marker: Marker, act: Act, quota: int | None = 0) -> bool:
+    return tasks._attempt(str(store.root), PLAN.key, marker.token, act, quota)
+
+
+def publish(store: Store, plan: Plan, _still_wanted: Callable[[], None]) -> None:
+    store.publish_array(Kind.ARRAY, plan.key, np.zeros(3))
+
+
+def test_work_that_is_done_does_not_fail_by_the_quota(
+    store: Store, board: JobBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up: list[bool] = []
+
+    def broken(*_: object, **__: object) -> None:
+        up.append(board.find(PLAN.key) is not None)
+        raise FileNotFoundError("a file went meanwhile")
+
+    monkeypatch.setattr(tasks, "keep_to_quota", broken)
+    assert attempt(store, posted(board), publish, quota=1)
+    assert up == [False]
+    assert store.has(Kind.ARRAY, PLAN.key)
+    assert board.failure(PLAN.key) is None
