@@ -24,6 +24,7 @@ from channelexplorer_dash.store.writing import TEMPORARY
 SPARE_SECONDS = 2 * USE_SECONDS
 """What was used so recently stays when results are published, even over the quota: somebody looks at it."""
 
+_ENGINE = "engine"
 _DEAD_WRITER_SECONDS = 600.0
 _ABANDONED_SECONDS = 86_400.0
 
@@ -72,11 +73,7 @@ def clean(store: Store, board: JobBoard, *, dry_run: bool = False) -> list[Item]
     now = time.time()
     keep = _needed(board)
     found = [
-        *(
-            item
-            for item in _files(store.root, "half-written file", TEMPORARY + "*", recursive=True)
-            if now - item.used > _DEAD_WRITER_SECONDS
-        ),
+        *(item for item in _half_written(store) if now - item.used > _DEAD_WRITER_SECONDS),
         *(
             item
             for item in (
@@ -86,7 +83,7 @@ def clean(store: Store, board: JobBoard, *, dry_run: bool = False) -> list[Item]
             )
             if now - item.used > _ABANDONED_SECONDS
         ),
-        *_files(store.root / "engine", "old log", "*.log.1"),
+        *_files(store.root / _ENGINE, "old log", "*.log.1"),
     ]
     return _remove(found, dry_run=dry_run)
 
@@ -171,8 +168,22 @@ def _shards(store: Store, keep: frozenset[str]) -> Iterator[Item]:
                 yield Item((folder,), _bytes(files), used, "shards of work given up")
 
 
-def _files(folder: Path, what: str, pattern: str, *, recursive: bool = False) -> Iterator[Item]:
-    for path in sorted(folder.rglob(pattern) if recursive else folder.glob(pattern)):
+def _half_written(store: Store) -> Iterator[Item]:
+    """Yield files that somebody writes, or wrote until he died; the engine's own folder is none of ours."""
+    found = list(store.root.glob(TEMPORARY + "*"))
+    for folder in sorted(store.root.iterdir()):
+        if folder.is_dir() and folder.name != _ENGINE:
+            found += [Path(e.path) for e in files_below(folder) if e.name.startswith(TEMPORARY)]
+    yield from _items(found, "half-written file")
+
+
+def _files(folder: Path, what: str, pattern: str) -> Iterator[Item]:
+    yield from _items(folder.glob(pattern), what)
+
+
+def _items(paths: Iterable[Path], what: str) -> Iterator[Item]:
+    """Yield each file by itself, but for those that have gone meanwhile."""
+    for path in sorted(paths):
         with contextlib.suppress(FileNotFoundError):
             yield Item((path,), _bytes([path]), path.stat().st_mtime, what)
 

@@ -142,3 +142,25 @@ def test_sizes_are_read(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a size"):
         parse_size(text)
+
+
+def test_folders_that_come_and_go_meanwhile_do_no_harm(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = store.root / "shards" / digest("a plan that is merged meanwhile")
+    scratch = store.root / "engine" / "scratch" / ".writing-by-dask"
+    scan = os.scandir
+
+    def vanishing(folder: str | Path = ".") -> object:
+        if Path(folder) == going and going.exists():
+            going.rmdir()
+        return scan(folder)
+
+    going.mkdir(parents=True)
+    scratch.parent.mkdir(parents=True)
+    scratch.write_text("not ours")
+    aged(scratch, OLD)
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert clean(store, JobBoard(store)) == []
+    assert not going.exists() and scratch.exists()
+    assert keep_to_quota(store, JobBoard(store), 9_000_000) != []
