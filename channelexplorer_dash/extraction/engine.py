@@ -298,10 +298,15 @@ def _quiet() -> None:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
+def _cores() -> int:
+    """Return how many cores this process may use; macOS does not tell, and has all of them counted."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _start_process(folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
     (folder / SCHEDULER_FILE).unlink(missing_ok=True)
     workers = settings.engine_workers
-    threads = settings.threads or max(1, len(os.sched_getaffinity(0)) // workers)
+    threads = settings.threads or max(1, _cores() // workers)
     written = folder / LOG_FILE
     with contextlib.suppress(FileNotFoundError):
         if written.stat().st_size > _LOG_BYTES:

@@ -96,8 +96,7 @@ class ShardWriter:
         size = sum(4 * rows * width for width in channels.values())
         with explained(root):
             if size:
-                # A full disk is noticed before the work, not after it.
-                os.posix_fallocate(file.fileno(), 0, size)
+                _reserve(file.fileno(), size)
             file.seek(size)
 
     def write(self, rows: npt.NDArray[np.int64], values: Mapping[str, FloatArray]) -> None:
@@ -193,6 +192,15 @@ class ShardFolder:
 
     def _file(self, start: int, stop: int) -> Path:
         return self.path / f"{start:09d}-{stop:09d}{_SUFFIX}"
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Give a file its size; where the system can, a full disk is noticed before the work, not after it."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        # macOS has no such call: a file with holes, and a full disk is noticed at a write.
+        os.ftruncate(descriptor, size)
 
 
 # The shards of a plan hold the same results: thousands of them share one dictionary.

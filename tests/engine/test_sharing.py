@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.extraction.engine import _start_process
 from channelexplorer_dash.settings import load_settings
 from tests.engine.processes import (
     ROOT,
@@ -69,3 +71,15 @@ def test_a_large_log_makes_room_for_a_new_one(store: Path) -> None:
     explorer.close()
     assert (folder / "engine.log").stat().st_size < 5_000_000
     assert (folder / "engine.log.1").stat().st_size == 5_000_001
+
+
+def test_an_engine_starts_where_the_system_names_no_cores(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    (store / "engine").mkdir(parents=True)
+    process = _start_process(store / "engine", slow_settings(store, threads=0))
+    until(lambda: (store / "engine" / "scheduler.json").exists())
+    assert process.poll() is None
+    process.terminate()
+    process.wait(30)

@@ -98,3 +98,14 @@ def test_a_file_that_is_no_shard_is_named(shards: ShardFolder) -> None:
     file.write_bytes(b"x" * 100)
     with pytest.raises(StoreError, match="is not a shard"):
         shards.read(0, 4)
+
+
+def test_a_system_that_cannot_reserve_room_writes_the_same(
+    shards: ShardFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "posix_fallocate")
+    values = numbers(4)
+    with shards.writer(0, 4, CHANNELS) as shard:
+        shard.write(np.arange(4), values)
+    for key, value in values.items():
+        np.testing.assert_array_equal(read(shards, 0, 4, key), value)
