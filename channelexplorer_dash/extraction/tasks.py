@@ -5,17 +5,22 @@ Every task may be run twice, or killed at any moment: it looks in the store firs
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from channelexplorer_dash.errors import ChannelExplorerError, VanishedError
 from channelexplorer_dash.extraction.plan import Derivation, Describe, Extraction, Plan, plan_from_json
 from channelexplorer_dash.store import JobBoard, Store
+from channelexplorer_dash.store.jobs import FRESH_SECONDS
 from channelexplorer_dash.store.tidying import SPARE_SECONDS, keep_to_quota
 
 logger = logging.getLogger(__name__)
+
+_TOUCH_SECONDS = FRESH_SECONDS / 3
 
 
 class CancelledError(Exception):
@@ -103,7 +108,8 @@ def _attempt(
         board.touch(key)
 
     try:
-        act(store, plan, still_wanted)
+        with _touching(board, key):
+            act(store, plan, still_wanted)
     except CancelledError:
         return False
     except VanishedError:
@@ -130,6 +136,23 @@ def _attempt(
     if quota:
         _tidy(store, board, quota)
     return True
+
+
+@contextlib.contextmanager
+def _touching(board: JobBoard, key: str) -> Iterator[None]:
+    """Touch a marker all the while: work in one piece has no step at which to say that it is under way."""
+    over = threading.Event()
+
+    def touch() -> None:
+        while not over.wait(_TOUCH_SECONDS):
+            board.touch(key)
+
+    thread = threading.Thread(target=touch, name="touch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _tidy(store: Store, board: JobBoard, quota: int) -> None:

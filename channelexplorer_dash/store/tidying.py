@@ -119,9 +119,14 @@ def keep_to_quota(
 
 
 def _needed(board: JobBoard) -> frozenset[str]:
-    """Return every key that work under way reads or writes."""
+    """Return every key that work under way, or in the queue, reads or writes.
+
+    That is all work whose marker was touched in the last day. A worker touches the marker of what it does,
+    and a page that of what it waits for; work in the queue of which nobody asks is touched by nobody. What a
+    dead process left up keeps its results for that day as well.
+    """
     keys: set[str] = set()
-    for marker in board.all(fresh_only=True):
+    for marker in board.all(touched_within=_ABANDONED_SECONDS):
         keys |= {marker.key, *marker.covers, *_keys(marker.work)}
     return frozenset(keys | {beside(key) for key in keys for beside in (about_key, moments_key)})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,3 +55,19 @@ def test_work_that_is_done_does_not_fail_by_the_quota(
     assert up == [False]
     assert store.has(Kind.ARRAY, PLAN.key)
     assert board.failure(PLAN.key) is None
+
+
+def test_work_in_one_piece_says_all_the_while_that_it_is_under_way(
+    store: Store, board: JobBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "_TOUCH_SECONDS", 0.01)
+    file = store.root / "jobs" / f"{PLAN.key}.json"
+
+    def long(*_: object) -> None:
+        os.utime(file, (0, 0))
+        deadline = time.monotonic() + 20
+        while file.stat().st_mtime == 0:
+            assert time.monotonic() < deadline, "Nobody touched the marker."
+            time.sleep(0.005)
+
+    assert attempt(store, posted(board), long)

@@ -9,6 +9,7 @@ import pytest
 
 from channelexplorer_dash.errors import StoreError
 from channelexplorer_dash.store import JobBoard, Store, digest
+from channelexplorer_dash.store.jobs import FRESH_SECONDS
 
 KEY, RESULT = digest("work"), digest("result")
 
@@ -49,9 +50,9 @@ def test_a_marker_that_nobody_touches_grows_stale(board: JobBoard, tmp_path: Pat
     board.post(KEY, "Running", (RESULT,), {})
     old = time.time() - 3600
     os.utime(tmp_path / "jobs" / f"{KEY}.json", (old, old))
-    assert board.all(fresh_only=True) == ()
+    assert board.all(touched_within=FRESH_SECONDS) == ()
     board.touch(KEY)
-    assert len(board.all(fresh_only=True)) == 1
+    assert len(board.all(touched_within=FRESH_SECONDS)) == 1
 
 
 @pytest.mark.parametrize("key", ["", "x", "../VERSION", f"../records/ab/{KEY}", f"{KEY}\n", "{outside}"])

@@ -56,6 +56,8 @@ def test_the_least_recently_used_results_go_first_with_what_is_said_of_them(stor
 def test_nothing_goes_that_a_job_needs_or_that_was_just_used(store: Store) -> None:
     board = JobBoard(store)
     board.post(digest("work"), "Comparing", (KEYS[1],), {"source": KEYS[0], "parameters": {"x": [1]}})
+    # It has been in the queue for hours, and nobody has asked for it since.
+    aged(store.root / "jobs" / f"{digest('work')}.json", 20_000)
     keep_to_quota(store, board, 0)
     assert there(store) == KEYS[:2]
     assert store.has(Kind.TABLE, moments_key(KEYS[0]))
