@@ -61,7 +61,9 @@ class Desk:
 
     def jobs(self) -> tuple[Job, ...]:
         """Return the work that somebody does or waits for, of all processes that share the store."""
-        return tuple(self.job(_plan(marker)) for marker in self.engine.board.all(touched_within=FRESH_SECONDS))
+        return tuple(
+            self.job(_plan(marker)) for marker in self.engine.board.all(touched_within=FRESH_SECONDS)
+        )
 
     def _wait(self, there: Callable[[], bool], plan: Plan, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

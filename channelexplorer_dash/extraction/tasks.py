@@ -116,23 +116,25 @@ def _attempt(
         # A quota took what the work needs, or two servers tidied up at once. Whoever still wants the result
         # asks again, and then what it needs is computed first.
         logger.warning("%s: something it needs was removed", plan.label)
-        board.remove(key)
+        board.remove(key, token)
         return False
     except ChannelExplorerError as error:
-        board.fail(key, str(error))
+        board.fail(key, token, str(error))
         return False
     except MemoryError:
         board.fail(
-            key, "The engine ran out of memory. Lower `batch_size` in the settings, or choose fewer images."
+            key,
+            token,
+            "The engine ran out of memory. Lower `batch_size` in the settings, or choose fewer images.",
         )
         return False
     except Exception as error:
         # The person gets one line; the whole story goes to the engine's log.
         logger.exception("%s failed", plan.label)
-        board.fail(key, f"{plan.label} failed: {type(error).__name__}: {error}")
+        board.fail(key, token, f"{plan.label} failed: {type(error).__name__}: {error}")
         return False
     if quota is not None:
-        board.remove(key)
+        board.remove(key, token)
     if quota:
         _tidy(store, board, quota)
     return True

@@ -117,21 +117,26 @@ class JobBoard:
         marker = self.find(key)
         return marker is not None and marker.token == token
 
-    def remove(self, key: str) -> None:
-        """Take a marker down: the work is done, or cancelled."""
-        self._path(key).unlink(missing_ok=True)
+    def remove(self, key: str, token: str) -> None:
+        """Take an attempt's marker down: it is done, or cancelled; the marker of another attempt stays up."""
+        if self.wanted(key, token):
+            self._path(key).unlink(missing_ok=True)
 
-    def fail(self, key: str, message: str) -> None:
-        """Keep a failure's message, and take the marker down.
+    def fail(self, key: str, token: str, message: str) -> None:
+        """Keep the message of an attempt that failed, and take its marker down.
+
+        Nothing is done where the attempt was cancelled or replaced: its failure is nobody's.
 
         Raises
         ------
         StoreError
             If the message cannot be written: the marker stays.
         """
+        if not self.wanted(key, token):
+            return
         with written(self._failure_path(key), self._root) as file, explained(self._root):
             file.write(json.dumps({"message": message}).encode())
-        self.remove(key)
+        self.remove(key, token)
         for path in sorted(self._failures.glob("*.json"), key=_changed)[:-_KEPT_FAILURES]:
             path.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from channelexplorer_dash.errors import ModelError, VanishedError
 from channelexplorer_dash.extraction import tasks
 from channelexplorer_dash.extraction.plan import Derivation, Plan
 from channelexplorer_dash.store import JobBoard, Kind, Marker, Store, digest
@@ -71,3 +72,21 @@ def test_work_in_one_piece_says_all_the_while_that_it_is_under_way(
             time.sleep(0.005)
 
     assert attempt(store, posted(board), long)
+
+
+@pytest.mark.parametrize("error", [None, ValueError("x"), VanishedError("x"), ModelError("x"), MemoryError()])
+def test_an_old_attempt_leaves_the_next_alone(
+    store: Store, board: JobBoard, error: BaseException | None
+) -> None:
+    first = posted(board)
+    later: list[Marker] = []
+
+    def replaced(*_: object) -> None:
+        board.remove(PLAN.key, first.token)
+        later.append(posted(board))
+        if error is not None:
+            raise error
+
+    attempt(store, first, replaced)
+    assert [board.find(PLAN.key)] == later
+    assert board.failure(PLAN.key) is None

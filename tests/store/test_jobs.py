@@ -30,16 +30,26 @@ def test_many_post_and_one_wins(board: JobBoard) -> None:
 def test_a_cancelled_attempt_is_not_wanted_and_the_next_has_another_token(board: JobBoard) -> None:
     first = board.post(KEY, "Running", (RESULT,), {})
     assert board.wanted(KEY, first.token)
-    board.remove(KEY)
+    board.remove(KEY, first.token)
     assert not board.wanted(KEY, first.token)
     second = board.post(KEY, "Running", (RESULT,), {})
     assert second.token != first.token
     assert not board.wanted(KEY, first.token)
 
 
+def test_an_attempt_that_was_replaced_neither_fails_nor_ends_the_next(board: JobBoard) -> None:
+    first = board.post(KEY, "Running", (RESULT,), {})
+    board.remove(KEY, first.token)
+    second = board.post(KEY, "Running", (RESULT,), {})
+    board.fail(KEY, first.token, "The first attempt failed.")
+    board.remove(KEY, first.token)
+    assert board.find(KEY) == second
+    assert board.failure(KEY) is None
+
+
 def test_a_failure_is_kept_until_it_is_forgiven(board: JobBoard) -> None:
-    board.post(KEY, "Running", (RESULT,), {})
-    board.fail(KEY, "The model failed.")
+    marker = board.post(KEY, "Running", (RESULT,), {})
+    board.fail(KEY, marker.token, "The model failed.")
     assert board.failure(KEY) == "The model failed."
     assert board.find(KEY) is None
     board.forgive(KEY)
@@ -60,11 +70,13 @@ def test_a_key_that_is_none_reaches_no_file(board: JobBoard, tmp_path: Path, key
     """Keys come back from the browser, to cancel and to retry: they must not name files elsewhere."""
     outside = tmp_path / "outside.json"
     outside.write_text('{"message": "mine"}')
-    for use in (board.forgive, board.remove, board.find, board.failure, board.touch):
+    for use in (board.forgive, board.find, board.failure, board.touch):
         with pytest.raises(StoreError, match="not a key"):
             use(key.format(outside=outside.with_suffix("")))
     with pytest.raises(StoreError, match="not a key"):
-        board.fail(key, "message")
+        board.fail(key, "token", "message")
+    with pytest.raises(StoreError, match="not a key"):
+        board.remove(key, "token")
     assert outside.exists()
 
 
