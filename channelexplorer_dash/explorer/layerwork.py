@@ -125,7 +125,7 @@ class LayerWork:
         asked = self.derive("statistics", view, layer, source, top_fraction=view.top_fraction)
         if isinstance(asked, Pending):
             return asked
-        column = self.store.scan(asked.value).select(sorting).collect().to_series()
+        column = self.store.table(asked.value, [sorting]).to_series()
         return Ready(column.to_numpy(), asked.key)
 
     def classes(self, view: View, layer: Layer, source: str) -> Answer[tuple[FloatArray, bool]]:
@@ -254,7 +254,7 @@ class LayerWork:
         if key not in self._predictions:
             if not self.store.has(Kind.TABLE, key):
                 return None
-            table = self.store.scan(key).collect()
+            table = self.store.table(key)
             predicted = np.full(len(dataset), -1, np.int64)
             confidence = np.zeros(len(dataset), np.float32)
             rows = table[schema.IMAGE_ID].to_numpy()

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -110,11 +110,12 @@ class Store:
         ordered = table.select([pl.col(name).cast(dtype) for name, dtype in schema.items()])
         self._publish(Kind.TABLE, key, lambda file: ordered.write_parquet(file, compression="zstd"))
 
-    def scan(self, key: str) -> pl.LazyFrame:
-        """Scan a published table lazily."""
+    def table(self, key: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Read a published table, or some of its columns; raise VanishedError where it is gone."""
         path = self.path(Kind.TABLE, key)
         self._use(path)
-        return pl.scan_parquet(path)
+        with explained(self.root), path.open("rb") as file:
+            return pl.read_parquet(file, columns=columns)
 
     def shards(self, plan: str) -> ShardFolder:
         """Return the shards of a plan that is under way."""
