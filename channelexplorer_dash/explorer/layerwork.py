@@ -250,7 +250,7 @@ class LayerWork:
     def predictions(self, view: View) -> tuple[IntArray, FloatArray] | None:
         """Return predictions (-1: none) and confidences of all images of the dataset, if they are there."""
         dataset = self._catalogue.dataset(view.dataset)
-        key = predictions_key(self._catalogue.identity(view.model), dataset.digest, self.settings.precision)
+        key = self._predictions_key(view)
         if key not in self._predictions:
             if not self.store.has(Kind.TABLE, key):
                 return None
@@ -264,12 +264,18 @@ class LayerWork:
         return self._predictions.get(key)
 
     def left_out(self, view: View, description: ModelDescription) -> tuple[str, ...]:
-        """Return one line for each image that could not be read."""
-        for layer in reversed(description.at("block")):
-            key = self._summary_key(view, layer.name)
-            if self.store.has(Kind.SUMMARY, key):
-                entries = self.store.record(about_key(key))["left_out"]
-                return tuple(str(reason) for _, _, reason in entries)
+        """Return one line for each image that could not be read, and one on images without a prediction."""
+        summaries = [self._summary_key(view, layer.name) for layer in reversed(description.at("block"))]
+        for key in (self._predictions_key(view), *summaries):
+            if self.store.has(Kind.RECORD, about_key(key)):
+                about = self.store.record(about_key(key))
+                lines = [str(reason) for _, _, reason in about["left_out"]]
+                if key not in summaries and (count := about["non_finite"]):
+                    images = "1 image has" if count == 1 else f"{count:,} images have"
+                    lines.insert(
+                        0, f"{images} no prediction: the model's output is not finite (NaN or infinity)."
+                    )
+                return tuple(lines)
         return ()
 
     # Plans
@@ -283,6 +289,10 @@ class LayerWork:
             view.summary,
             self.settings.precision,
         )
+
+    def _predictions_key(self, view: View) -> str:
+        dataset = self._catalogue.dataset(view.dataset)
+        return predictions_key(self._catalogue.identity(view.model), dataset.digest, self.settings.precision)
 
     def _extraction(self, view: View, layers: tuple[str, ...], *, output: bool) -> Extraction:
         dataset = self._catalogue.dataset(view.dataset)
