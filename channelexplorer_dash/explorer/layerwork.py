@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,8 @@ from channelexplorer_dash.selection import Granularity, Projection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import Kind, Store, digest, schema
 
+logger = logging.getLogger(__name__)
+
 
 class LayerWork:
     """Turns views and layers into plans, and published results into arrays."""
@@ -48,6 +51,7 @@ class LayerWork:
         self._desk = desk
         self._catalogue = catalogue
         self._predictions: dict[str, tuple[IntArray, FloatArray]] = {}
+        self._warned: set[str] = set()
 
     @property
     def store(self) -> Store:
@@ -63,6 +67,7 @@ class LayerWork:
         granularity = "block" if "block" in layer.granularities else layer.granularities[0]
         on_the_way = [other for other in description.at(granularity) if other.depth <= layer.depth]
         plan = self._extraction(view, tuple(other.name for other in on_the_way), output=False)
+        self._check_quota(plan, description)
         return self._desk.ask(plan, key, Kind.SUMMARY)
 
     def compute(
@@ -73,6 +78,7 @@ class LayerWork:
         plan = self._extraction(
             view, tuple(layer.name for layer in ordered), output=output and description.outputs > 0
         )
+        self._check_quota(plan, description)
         for key in plan.covers:
             kind = Kind.TABLE if key == plan.predictions else Kind.SUMMARY
             asked = self._desk.ask(plan, key, kind, patience=0)
@@ -217,21 +223,33 @@ class LayerWork:
     def profile(
         self, view: View, description: ModelDescription, key: str, granularity: Granularity
     ) -> Answer[Profile]:
-        """Return the depth profile with what is known; have the model run to its end for the rest."""
+        """Return the depth profile with what is known; have the model run to its end for the rest.
+
+        Only layers that were not measured need their S: with a quota it may be gone, and stay so.
+        """
         layers = description.at(granularity)
-        asked = self.compute(view, description, tuple(layer.name for layer in layers), output=True)
-        job = asked.job if isinstance(asked, Pending) else None
         neighbours = self.settings.knn_neighbours
         asked_for = {"neighbours": neighbours, "queries": self.settings.knn_queries}
+        knn = {
+            layer.name: self._derivation("knn", view, layer, self._summary_key(view, layer.name), asked_for)
+            for layer in layers
+        }
+        needed = tuple(name for name, plan in knn.items() if not self.store.has(Kind.RECORD, plan.key))
+        if not needed and description.outputs and self.predictions(view) is None:
+            needed = tuple(knn)[-1:]
+        asked = self.compute(view, description, needed, output=True) if needed else None
+        job = asked.job if isinstance(asked, Pending) else None
         voters = images = 0
         rows: list[LayerFigure] = []
         measuring: list[Job] = []
         for layer in layers:
-            source = self._summary_key(view, layer.name)
+            plan = knn[layer.name]
             figure = LayerFigure(layer, None)
-            if self.store.has(Kind.SUMMARY, source):
-                non_finite = int(self.store.record(about_key(source))["non_finite"])
-                answer = self.derive("knn", view, layer, source, patience=0, **asked_for)
+            if self.store.has(Kind.RECORD, plan.key) or self.store.has(Kind.SUMMARY, plan.source):
+                about = about_key(plan.source)
+                there = self.store.has(Kind.RECORD, about)
+                non_finite = int(self.store.record(about)["non_finite"]) if there else 0
+                answer = self._desk.ask(plan, plan.key, plan.result, patience=0)
                 if isinstance(answer, Ready):
                     found = self.store.record(answer.value)
                     voters, images = found["voters"], found["images"]
@@ -313,6 +331,23 @@ class LayerWork:
             device=self.settings.device,
             max_image_pixels=self.settings.max_image_pixels,
         )
+
+    def _check_quota(self, plan: Extraction, description: ModelDescription) -> None:
+        """Warn, once a plan, where its results alone are more than the quota allows."""
+        quota = self.settings.store_quota_gb
+        if not quota or plan.key in self._warned:
+            return
+        channels = sum(description.layer(name).channels for name in plan.layers)
+        size = 4e-9 * plan.images * channels * len(plan.summaries)
+        if size > quota:
+            self._warned.add(plan.key)
+            logger.warning(
+                "%s: the results take %.3g GB, more than store_quota_gb = %g. They will be removed and "
+                "computed again and again. Raise store_quota_gb, or name fewer summaries in the settings.",
+                plan.label,
+                size,
+                quota,
+            )
 
     def _derivation(
         self, name: DerivationName, view: View, layer: Layer, source: str, more: Mapping[str, Any]

@@ -143,7 +143,10 @@ def _keys(value: object) -> Iterator[str]:
 
 
 def _results(store: Store, keep: frozenset[str]) -> Iterator[Item]:
-    """Yield every result that may be computed anew; a summary goes with what is said about it."""
+    """Yield every result that may be computed anew; a summary goes with its moments.
+
+    The small record about it stays: figures that were derived from the summary are still shown with it.
+    """
     found = {
         kind: {Path(entry.name).stem: entry for entry in files_below(store.root / kind.value[0])}
         for kind in _EVICTED
@@ -157,8 +160,7 @@ def _results(store: Store, keep: frozenset[str]) -> Iterator[Item]:
                 continue
             paths = [Path(entry.path)]
             if kind is Kind.SUMMARY:
-                # The summary first: while it is there, so is what is said about it.
-                paths += [store.path(Kind.TABLE, moments_key(key)), store.path(Kind.RECORD, about_key(key))]
+                paths.append(store.path(Kind.TABLE, moments_key(key)))
             with contextlib.suppress(FileNotFoundError):
                 yield Item(tuple(paths), _bytes(paths), entry.stat().st_mtime, kind.name.lower())
 
