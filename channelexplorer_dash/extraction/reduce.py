@@ -71,10 +71,10 @@ def reduce_activation(activation: Tensor, layer: Layer, summaries: Sequence[str]
         positive = (values > 0).float().where(values.isfinite(), torch.nan)
         return torch.stack([positive if name == "active_fraction" else values for name in summaries])
     if not prod(channels_first(activation, layer).shape[2:]):
-        shape = "×".join(map(str, activation.shape[1:]))
+        shape, prefix = "×".join(map(str, activation.shape[1:])), layer.prefix_tokens
         raise ModelError(
-            f"The output of {layer.name!r}, {shape}, has no positions besides its {layer.prefix_tokens} class "
-            "and register tokens. Choose other layers."
+            f"The output of {layer.name!r}, {shape}, has no positions besides its {prefix} class and register "
+            "tokens. Choose other layers."
         )
     reader = read_once if activation.device.type == "cpu" else several_kernels
     five = reader(activation, layer)
