@@ -158,8 +158,10 @@ class Engine:
         from distributed import fire_and_forget
 
         common = (str(self._store.root), plan.key, token)
-        name = f"{plan.key}-{token}"
         priority = plan.priority + self._priority_offset
+        # Dask gives a task its priority once. A person who joins batch work submits it anew: these
+        # tasks overtake the batch's, which then find everything done.
+        name = f"{plan.key}-{token}-{priority}"
         quota = round(self._settings.store_quota_gb * 1e9)
         if isinstance(plan, Extraction):
             # Dask tells tasks apart by the first word of their name. Only if a group depends on nothing does

@@ -73,7 +73,7 @@ def reduce_activation(activation: Tensor, layer: Layer, summaries: Sequence[str]
     if not prod(channels_first(activation, layer).shape[2:]):
         shape, prefix = "×".join(map(str, activation.shape[1:])), layer.prefix_tokens
         raise ModelError(
-            f"The output of {layer.name!r}, {shape}, has no positions besides its {prefix} class and register "
+            f"The output of {layer.name!r}, {shape}, has no positions besides {prefix} class and register "
             "tokens. Choose other layers."
         )
     reader = read_once if activation.device.type == "cpu" else several_kernels

@@ -11,8 +11,11 @@ import pytest
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.extraction.engine import _start_process
+from channelexplorer_dash.results import Pending
+from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import load_settings
 from tests.engine.processes import (
+    IMAGES,
     ROOT,
     ask,
     engine_processes,
@@ -83,3 +86,28 @@ def test_an_engine_starts_where_the_system_names_no_cores(
     assert process.poll() is None
     process.terminate()
     process.wait(30)
+
+
+@pytest.mark.slow
+def test_batch_work_that_a_person_joins_overtakes_the_other(store: Path) -> None:
+    """One batch waits behind another; from the moment that a person asks for its result, it goes first."""
+    shard_size = 16
+    first = Explorer(slow_settings(store, shard_size=shard_size), batch=True)
+    until(lambda: ask(first) and list(store.glob("shards/*/*.shard")))
+    (job,) = first.jobs()
+    flags = {"store": store, "engine_linger_seconds": 1.0, "threads": 1}
+    settings = load_settings([demo_settings_file()], flags=flags, environment=False)
+    view = View("digits-resnet", "digits", summary="l2")
+    second, person = Explorer(settings, batch=True), Explorer(settings)
+    settled(lambda: person.describe("digits-resnet"))
+    queued = second.compute(view, ("layer1.0",), output=False)
+    assert isinstance(queued, Pending)
+    until(lambda: second._engine._futures)
+    settled(lambda: person.compute(view, ("layer1.0",), output=False))
+    mine = first._work.store.shards(job.key).there()
+    for explorer in (person, second):
+        explorer.close()
+    first.cancel(job.key)
+    first.close()
+    # The batch that was there first is still under way.
+    assert 0 < len(mine) < len(range(0, IMAGES, shard_size)) - 5
