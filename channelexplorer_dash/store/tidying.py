@@ -1,7 +1,9 @@
 """Keeping a store small: what dead processes left behind, and a quota on the rest.
 
-Nothing is taken that a piece of work under way needs, so that all of this is safe beside running servers.
-A result that vanishes is computed anew when it is asked for again; who maps it keeps his pages.
+Nothing is taken that a piece of work under way needs, so that all of this is safe beside running servers of
+the same machine. A result that vanishes is computed anew when it is asked for again; who maps it keeps his
+pages, as long as the file was removed by his own machine. On a network file system (NFS), the pages of a file
+that another machine removed are gone, and reading them ends the process (SIGBUS): see docs/deployment.md.
 """
 
 from __future__ import annotations
