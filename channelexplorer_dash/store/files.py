@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -110,7 +110,7 @@ class Store:
         ordered = table.select([pl.col(name).cast(dtype) for name, dtype in schema.items()])
         self._publish(Kind.TABLE, key, lambda file: ordered.write_parquet(file, compression="zstd"))
 
-    def table(self, key: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def table(self, key: str, columns: list[str] | None = None) -> pl.DataFrame:
         """Read a published table, or some of its columns; raise VanishedError where it is gone."""
         path = self.path(Kind.TABLE, key)
         self._use(path)
