@@ -32,8 +32,7 @@
       if (!event || !(event.lassoPoints || event.range)) return;
       page.selectedIn = gd;
       const custom = gd._fullData[0].customdata;
-      const images = event.points.map((point) => custom[point.pointNumber]);
-      page.send({ action: "select", images: page.encodeIndices(images) });
+      page.send({ action: "select", images: page.encodeIndices(selectedOf(gd, event).map((i) => custom[i])) });
     };
     gd.on("plotly_selected", gd._ceSelected);
   };
@@ -44,6 +43,41 @@
     gd.removeAllListeners("plotly_selected");
     gd.on("plotly_selected", gd._ceSelected);
   };
+
+  // Plotly rounds the outline when it keeps it, and fades the points anew by what it has kept: near the outline
+  // a point or two change sides. What is marked is to be what is seen.
+  function selectedOf(gd, event) {
+    const kept = gd.layout.selections || [];
+    if (kept.length !== 1) return event.points.map((point) => point.pointNumber);
+    const { xaxis, yaxis } = gd._fullLayout;
+    const { x, y } = gd._fullData[0];
+    const contains = testerOf(cornersOf(kept[0]).map((corner) => [xaxis.r2p(corner[0]), yaxis.r2p(corner[1])]));
+    const found = [];
+    for (let i = 0; i < x.length; i += 1) if (contains(xaxis.c2p(x[i]), yaxis.c2p(y[i]))) found.push(i);
+    return found;
+  }
+
+  function cornersOf({ type, path, x0, y0, x1, y1 }) {
+    if (type === "rect") return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
+    return path.slice(1, -1).split("L").map((corner) => corner.split(",").map(Number));
+  }
+
+  // A ray from an inner point crosses the outline an odd number of times.
+  function testerOf(corners) {
+    const xs = corners.map((corner) => corner[0]);
+    const ys = corners.map((corner) => corner[1]);
+    const [left, right] = [Math.min(...xs), Math.max(...xs)];
+    const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
+    return function (x, y) {
+      if (x < left || x > right || y < top || y > bottom) return false;
+      let inside = false;
+      for (let i = 0, j = xs.length - 1; i < xs.length; j = i, i += 1) {
+        const crosses = ys[i] > y !== ys[j] > y;
+        if (crosses && x < ((xs[j] - xs[i]) * (y - ys[i])) / (ys[j] - ys[i]) + xs[i]) inside = !inside;
+      }
+      return inside;
+    };
+  }
 
   function customOf(gd, point) {
     const custom = gd._fullData[point.curveNumber].customdata;

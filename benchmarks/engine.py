@@ -66,10 +66,10 @@ def run(*, quick: bool) -> list[Claim]:
     latencies.sort()
     print(f"  submit to start: p95 {1000 * latencies[int(0.95 * len(latencies))]:.1f} ms", flush=True)
     one, two, four = (median(seconds[workers]) for workers in WORKERS)
+    print(f"  the job on 1 worker: {one:.2f} s", flush=True)
     return [
         Claim("2 engine workers, speed over 1", one / two, 1.6, "higher"),
         Claim("4 engine workers on 2 cores, speed over 2", two / four, 0.9, "higher"),
-        Claim("seconds of the job on 1 worker", one, 20.0, "higher"),
         Claim("median ms from submit to start, warm worker", 1000 * median(latencies), 50.0, "lower"),
     ]
 

@@ -107,8 +107,9 @@ def parser() -> argparse.ArgumentParser:
         help="tidy up the store",
         description="Remove what nobody will use again: half-written files, shards and markers of work given "
         "up for a day, old failures and logs. With --quota, also the results that were not used for longest, "
-        "until the store fits. Safe beside running servers: nothing is taken that a job needs, and a result "
-        "that is gone is computed anew when it is asked for.",
+        "until the store fits. Safe beside running servers of the same machine: nothing is taken that a job "
+        "needs, and a result that is gone is computed anew when it is asked for. Where machines share the "
+        "store over a network, stop them before.",
     )
     _config(tidy)
     tidy.add_argument("--quota", metavar="SIZE", help="what the store may take, as 20GB (store_quota_gb)")

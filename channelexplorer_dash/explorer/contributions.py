@@ -92,8 +92,8 @@ def scorecard(work: LayerWork, prepared: Prepared) -> Answer[ScorecardTable]:
         if isinstance(asked, Pending):
             return asked
     assert isinstance(scores, Ready) and isinstance(statistics, Ready) and isinstance(norms, Ready)
-    table = work.store.scan(scores.value).collect()
-    sums = work.store.scan(statistics.value).collect()
+    table = work.store.table(scores.value)
+    sums = work.store.table(statistics.value)
     columns = {name: table[name].to_numpy() for name in schema.SCORES}
     columns |= {name: sums[name].to_numpy() for name in (schema.VARIANCE, schema.PAIRWISE, schema.COUNT)}
     kernels = np.asarray(work.store.array(Kind.ARRAY, norms.value))

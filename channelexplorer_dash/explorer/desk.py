@@ -10,6 +10,7 @@ from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.plan import Ablation, Extraction, Plan, plan_from_json
 from channelexplorer_dash.results import Job, Pending, Ready
 from channelexplorer_dash.store import Kind, Marker, Store
+from channelexplorer_dash.store.jobs import FRESH_SECONDS
 
 
 class Desk:
@@ -62,7 +63,9 @@ class Desk:
 
     def jobs(self) -> tuple[Job, ...]:
         """Return the work that somebody does or waits for, of all processes that share the store."""
-        return tuple(self.job(_plan(marker)) for marker in self.engine.board.all(fresh_only=True))
+        return tuple(
+            self.job(_plan(marker)) for marker in self.engine.board.all(touched_within=FRESH_SECONDS)
+        )
 
     def _wait(self, there: Callable[[], bool], plan: Plan, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

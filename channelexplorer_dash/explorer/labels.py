@@ -162,7 +162,7 @@ class LabelDesk:
         return self._logs.setdefault(digest, DecisionLog(self._store.root, digest))
 
     def _review(self, key: str, layers: tuple[str, ...], class_names: tuple[str, ...]) -> LabelReview:
-        table = self._store.scan(key).collect()
+        table = self._store.table(key)
         numbers = {
             name: table[name].to_numpy()
             for name in (

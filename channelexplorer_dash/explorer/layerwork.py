@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ from channelexplorer_dash.selection import Grouping, Projection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import Kind, Store, digest, schema
 
+logger = logging.getLogger(__name__)
+
 _OF_S_ITSELF = {"class_pairs", *MEASURED.values()}
 
 # Parts of a panel that take longer than a person waits for an answer.
@@ -56,6 +59,7 @@ class LayerWork:
         self._desk = desk
         self._catalogue = catalogue
         self._predictions: dict[str, tuple[IntArray, FloatArray]] = {}
+        self._warned: set[str] = set()
 
     @property
     def store(self) -> Store:
@@ -71,6 +75,7 @@ class LayerWork:
         granularity = "block" if "block" in layer.granularities else layer.granularities[0]
         on_the_way = [other for other in description.at(granularity) if other.depth <= layer.depth]
         plan = self._extraction(view, tuple(other.name for other in on_the_way), output=False)
+        self._check_quota(plan, description)
         return self._desk.ask(plan, key, Kind.SUMMARY)
 
     def compute(
@@ -81,6 +86,7 @@ class LayerWork:
         plan = self._extraction(
             view, tuple(layer.name for layer in ordered), output=output and description.outputs > 0
         )
+        self._check_quota(plan, description)
         for key in plan.covers:
             kind = Kind.TABLE if key == plan.predictions else Kind.SUMMARY
             asked = self._desk.ask(plan, key, kind, patience=0)
@@ -98,10 +104,9 @@ class LayerWork:
         """Return rows of S, float32 (n, C)."""
         return np.asarray(self.store.array(Kind.SUMMARY, summary)[image_ids])
 
-    def published(self, view: View, layer: str) -> str | None:
-        """Return the key of a layer's S where it is there; nothing is computed."""
-        key = self._summary_key(view, layer)
-        return key if self.store.has(Kind.SUMMARY, key) else None
+    def source(self, view: View, layer: Layer) -> str:
+        """Return the key that a layer's S has, whether it is there or not."""
+        return self._summary_key(view, layer.name)
 
     def labels(self, view: View) -> IntArray:
         """Return the labels of the view's images, int64 (n,)."""
@@ -123,6 +128,19 @@ class LayerWork:
         plan = self._derivation(name, view, layer, source, more)
         return self._desk.ask(plan, plan.key, plan.result, patience=patience)
 
+    def measured(self, name: DerivationName, view: View, layer: Layer, **more: Any) -> Answer[str] | None:
+        """Return the key of a measure's result; None where neither it nor the layer's S is there."""
+        source = self.source(view, layer)
+        plan = self._derivation(name, view, layer, source, more)
+        if not (self.store.has(plan.result, plan.key) or self.store.has(Kind.SUMMARY, source)):
+            return None
+        return self._desk.ask(plan, plan.key, plan.result, patience=0)
+
+    def is_measured(self, name: DerivationName, view: View, layer: Layer, **more: Any) -> bool:
+        """Say whether a measure's result is there; nothing is computed."""
+        plan = self._derivation(name, view, layer, self.source(view, layer), more)
+        return self.store.has(plan.result, plan.key)
+
     def scaling(self, view: View, layer: Layer, source: str) -> Answer[Scaling]:
         """Return how the view normalises S."""
         asked = self.derive("scaling", view, layer, source)
@@ -143,7 +161,7 @@ class LayerWork:
         asked = self.derive(table, view, layer, source, top_fraction=view.top_fraction)
         if isinstance(asked, Pending):
             return asked
-        column = self.store.scan(asked.value).select(sorting).collect().to_series()
+        column = self.store.table(asked.value, [sorting]).to_series()
         return Ready(column.to_numpy(), asked.key)
 
     def scores(self, view: View, layer: Layer, source: str) -> tuple[pl.DataFrame, str] | None:
@@ -151,7 +169,7 @@ class LayerWork:
         asked = self.derive("scorecard", view, layer, source, patience=0, top_fraction=view.top_fraction)
         if isinstance(asked, Pending):
             return None
-        return self.store.scan(asked.value).select(schema.BEST_CLASS, *schema.SCORES).collect(), asked.key
+        return self.store.table(asked.value, [schema.BEST_CLASS, *schema.SCORES]), asked.key
 
     def classes(self, view: View, layer: Layer, source: str) -> Answer[tuple[FloatArray, bool]]:
         """Return the similarity of classes, and whether it is the exact mean over all pairs of images.
@@ -333,11 +351,11 @@ class LayerWork:
     def predictions(self, view: View) -> tuple[IntArray, FloatArray] | None:
         """Return predictions (-1: none) and confidences of all images of the dataset, if they are there."""
         dataset = self._catalogue.dataset(view.dataset)
-        key = predictions_key(self._catalogue.identity(view.model), dataset.digest, self.settings.precision)
+        key = self._predictions_key(view)
         if key not in self._predictions:
             if not self.store.has(Kind.TABLE, key):
                 return None
-            table = self.store.scan(key).collect()
+            table = self.store.table(key)
             predicted = np.full(len(dataset), -1, np.int64)
             confidence = np.zeros(len(dataset), np.float32)
             rows = table[schema.IMAGE_ID].to_numpy()
@@ -347,12 +365,18 @@ class LayerWork:
         return self._predictions.get(key)
 
     def left_out(self, view: View, description: ModelDescription) -> tuple[str, ...]:
-        """Return one line for each image that could not be read."""
-        for layer in reversed(description.at("block")):
-            key = self._summary_key(view, layer.name)
-            if self.store.has(Kind.SUMMARY, key):
-                entries = self.store.record(about_key(key))["left_out"]
-                return tuple(str(reason) for _, _, reason in entries)
+        """Return one line for each image that could not be read, and one on images without a prediction."""
+        summaries = [self._summary_key(view, layer.name) for layer in reversed(description.at("block"))]
+        for key in (self._predictions_key(view), *summaries):
+            if self.store.has(Kind.RECORD, about_key(key)):
+                about = self.store.record(about_key(key))
+                lines = [str(reason) for _, _, reason in about["left_out"]]
+                if key not in summaries and (count := about["non_finite"]):
+                    images = "1 image has" if count == 1 else f"{count:,} images have"
+                    lines.insert(
+                        0, f"{images} no prediction: the model's output is not finite (NaN or infinity)."
+                    )
+                return tuple(lines)
         return ()
 
     # Plans
@@ -366,6 +390,10 @@ class LayerWork:
             view.summary,
             self.settings.precision,
         )
+
+    def _predictions_key(self, view: View) -> str:
+        dataset = self._catalogue.dataset(view.dataset)
+        return predictions_key(self._catalogue.identity(view.model), dataset.digest, self.settings.precision)
 
     def _extraction(self, view: View, layers: tuple[str, ...], *, output: bool) -> Extraction:
         dataset = self._catalogue.dataset(view.dataset)
@@ -386,6 +414,23 @@ class LayerWork:
             device=self.settings.device,
             max_image_pixels=self.settings.max_image_pixels,
         )
+
+    def _check_quota(self, plan: Extraction, description: ModelDescription) -> None:
+        """Warn, once a plan, where its results alone are more than the quota allows."""
+        quota = self.settings.store_quota_gb
+        if not quota or plan.key in self._warned:
+            return
+        channels = sum(description.layer(name).channels for name in plan.layers)
+        size = 4e-9 * plan.images * channels * len(plan.summaries)
+        if size > quota:
+            self._warned.add(plan.key)
+            logger.warning(
+                "%s: the results take %.3g GB, more than store_quota_gb = %g. They will be removed and "
+                "computed again and again. Raise store_quota_gb, or name fewer summaries in the settings.",
+                plan.label,
+                size,
+                quota,
+            )
 
     def _derivation(
         self, name: DerivationName, view: View, layer: Layer, source: str, more: Mapping[str, Any]

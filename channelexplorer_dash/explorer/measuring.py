@@ -47,10 +47,23 @@ class AllLayers:
         """The layers in execution order."""
         return tuple(self.description.at(self.granularity))
 
-    def extraction(self) -> Job | None:
-        """Have the model run to its end; return the job while it does."""
-        names = tuple(layer.name for layer in self.layers)
-        asked = self.work.compute(self.view, self.description, names, output=True)
+    def extraction(self, *names: DerivationName) -> Job | None:
+        """Have the model run for what some results need; return the job while it does.
+
+        Only layers that were not measured need their S: with a quota it may be gone, and stay so.
+        """
+        needed = tuple(
+            layer.name
+            for layer in self.layers
+            if not all(
+                self.work.is_measured(name, self.view, layer, **self.parameters(name)) for name in names
+            )
+        )
+        if not needed and self.description.outputs and self.work.predictions(self.view) is None:
+            needed = (self.layers[-1].name,)
+        if not needed:
+            return None
+        asked = self.work.compute(self.view, self.description, needed, output=True)
         return asked.job if isinstance(asked, Pending) else None
 
     def parameters(self, name: DerivationName) -> dict[str, Any]:
@@ -67,10 +80,7 @@ class AllLayers:
 
     def ask(self, name: DerivationName, layer: Layer) -> Answer[str] | None:
         """Return the key of a layer's record or array; None where its S is not there yet."""
-        source = self.work.published(self.view, layer.name)
-        if source is None:
-            return None
-        return self.work.derive(name, self.view, layer, source, patience=0, **self.parameters(name))
+        return self.work.measured(name, self.view, layer, **self.parameters(name))
 
     def records(self, name: DerivationName) -> tuple[list[Record | None], list[Job]]:
         """Return the records that are there, in the order of the layers, and the jobs of the others."""
@@ -91,15 +101,16 @@ class AllLayers:
         )
 
     def _figure(self, layer: Layer, entry: Record) -> LayerFigure:
-        source = self.work.published(self.view, layer.name)
-        non_finite = int(self.work.store.record(about_key(source))["non_finite"]) if source else 0
+        about = about_key(self.work.source(self.view, layer))
+        there = self.work.store.has(Kind.RECORD, about)
+        non_finite = int(self.work.store.record(about)["non_finite"]) if there else 0
         value, low, high = (entry.get(name) for name in ("value", "low", "high"))
         return LayerFigure(layer, value, low, high, non_finite, entry.get("why", ""))
 
 
 def profile(asked: AllLayers, measure: Measure) -> Answer[Profile]:
     """Return the depth profile with what is known; have the model run to its end for the rest."""
-    job = asked.extraction()
+    job = asked.extraction(MEASURED[measure])
     records, waiting = asked.records(MEASURED[measure])
     rows = asked.figures(measure, records)
     job = job or _first(waiting, len(rows))
@@ -132,8 +143,8 @@ def _chance(measure: Measure, labels: IntArray) -> float | None:
 
 def matrix(asked: AllLayers) -> Answer[MeasureMatrix]:
     """Return every measure of every layer, as far as they are known."""
-    job = asked.extraction()
     names = tuple(dict.fromkeys(MEASURED.values()))
+    job = asked.extraction(*names)
     records: dict[DerivationName, list[Record | None]] = {}
     waiting: list[Job] = []
     for name in names:
@@ -149,7 +160,7 @@ def matrix(asked: AllLayers) -> Answer[MeasureMatrix]:
 def coming_apart(asked: AllLayers) -> Answer[ComingApart]:
     """Return at which layer each pair of classes comes apart, once all layers are known."""
     answers = [asked.ask("class_pairs", layer) for layer in asked.layers]
-    job = asked.extraction()
+    job = asked.extraction("class_pairs")
     if job is not None:
         return Pending(job)
     ready = [answer for answer in answers if isinstance(answer, Ready)]
@@ -166,7 +177,7 @@ def coming_apart(asked: AllLayers) -> Answer[ComingApart]:
     for position in reversed(range(len(ready))):
         still &= np.asarray(asked.work.store.array(Kind.ARRAY, ready[position].value)) >= settings.apart_from
         depth[still] = position
-    sample = asked.work.readable(asked.view, _summary(asked))
+    sample = asked.work.readable(asked.view, asked.work.source(asked.view, asked.layers[-1]))
     labels = np.unique(sample.labels)
     # Those that come apart last, in the order of their labels.
     chosen = np.sort(_latest(np.diagonal(depth), np.diagonal(last))[: settings.apart_classes])
@@ -184,11 +195,6 @@ def coming_apart(asked: AllLayers) -> Answer[ComingApart]:
         of=len(labels),
     )
     return Ready(found, digest([answer.key for answer in ready]))
-
-
-def _summary(asked: AllLayers) -> str:
-    source = asked.work.published(asked.view, asked.layers[-1].name)
-    return source or ""
 
 
 def _latest(depth: IntArray, accuracy: np.ndarray[Any, Any]) -> IntArray:

@@ -102,13 +102,14 @@ class Engine:
     def cancel(self, key: str) -> None:
         """Stop wanting a piece of work; what it has published stays."""
         marker = self._board.find(key)
-        self._board.remove(key)
-        if marker is not None:
-            with self._lock:
-                future = self._futures.pop(marker.token, None)
-            if future is not None:
-                with contextlib.suppress(Exception):
-                    future.cancel(force=True)
+        if marker is None:
+            return
+        self._board.remove(key, marker.token)
+        with self._lock:
+            future = self._futures.pop(marker.token, None)
+        if future is not None:
+            with contextlib.suppress(Exception):
+                future.cancel(force=True)
 
     def retry(self, key: str) -> None:
         """Forget that a piece of work failed."""
@@ -136,7 +137,7 @@ class Engine:
                 if future.status in {"pending", "finished"}:
                     return
                 if future.status == "error":
-                    self._explain_error(plan, future)
+                    self._explain_error(plan, marker.token, future)
                     return
             if not self._board.wanted(plan.key, marker.token):
                 return
@@ -146,18 +147,21 @@ class Engine:
                 self._futures = {token: f for token, f in self._futures.items() if f.status == "pending"}
                 self._futures[marker.token] = future
         except EngineError as error:
-            self._fail(plan.key, str(error))
+            self._fail(plan.key, marker.token, str(error))
         except Exception as error:
             logger.exception("The engine took no work")
-            self._fail(plan.key, f"The engine took no work: {type(error).__name__}: {error}. Try again.")
+            message = f"The engine took no work: {type(error).__name__}: {error}. Try again."
+            self._fail(plan.key, marker.token, message)
 
     def _submit_to(self, client: Client, plan: Plan, token: str) -> Future[bool]:
         """Submit the tasks of a plan. They find it on the job board: its thousand names travel once."""
         from distributed import fire_and_forget
 
         common = (str(self._store.root), plan.key, token)
-        name = f"{plan.key}-{token}"
         priority = plan.priority + self._priority_offset
+        # Dask gives a task its priority once. A person who joins batch work submits it anew: these
+        # tasks overtake the batch's, which then find everything done.
+        name = f"{plan.key}-{token}-{priority}"
         quota = round(self._settings.store_quota_gb * 1e9)
         if isinstance(plan, Extraction):
             # Dask tells tasks apart by the first word of their name. Only if a group depends on nothing does
@@ -177,12 +181,13 @@ class Engine:
         fire_and_forget(future)
         return future
 
-    def _explain_error(self, plan: Plan, future: Future[bool]) -> None:
+    def _explain_error(self, plan: Plan, token: str, future: Future[bool]) -> None:
         """Say what happened to a task that left no message itself: its worker died, or the disk is full."""
         if self._board.failure(plan.key) is None:
             error = future.exception()
             self._fail(
                 plan.key,
+                token,
                 str(error)
                 if isinstance(error, ChannelExplorerError)
                 else f"{plan.label} ended the engine's worker again and again ({type(error).__name__}). "
@@ -191,12 +196,12 @@ class Engine:
         with self._lock:
             self._futures = {token: f for token, f in self._futures.items() if f is not future}
 
-    def _fail(self, key: str, message: str) -> None:
+    def _fail(self, key: str, token: str, message: str) -> None:
         try:
-            self._board.fail(key, message)
+            self._board.fail(key, token, message)
         except StoreError:
             self._unwritten[key] = message
-            self._board.remove(key)
+            self._board.remove(key, token)
 
     def _connected(self) -> Client:
         with self._lock:
@@ -298,10 +303,15 @@ def _quiet() -> None:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
+def _cores() -> int:
+    """Return how many cores this process may use; macOS does not tell, and has all of them counted."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _start_process(folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
     (folder / SCHEDULER_FILE).unlink(missing_ok=True)
     workers = settings.engine_workers
-    threads = settings.threads or max(1, len(os.sched_getaffinity(0)) // workers)
+    threads = settings.threads or max(1, _cores() // workers)
     written = folder / LOG_FILE
     with contextlib.suppress(FileNotFoundError):
         if written.stat().st_size > _LOG_BYTES:

@@ -33,11 +33,12 @@ class BatchResult:
     summaries
         layer name → summary → float32 (B, C), finite everywhere.
     logits
-        float32 (B, K), finite everywhere; None where they were not asked for, or the output is not (B, K).
+        float32 (B, K); NaN throughout the row of an image whose largest logit is not finite. None where they
+        were not asked for, or the output is not (B, K).
     non_finite
         layer name → how many of its B · C maps held, or summed to, NaN or infinity; their summaries are 0.
     non_finite_logits
-        How many logits were NaN or infinite, and are 0.
+        For how many images the largest logit is not finite, so that there is no prediction.
     """
 
     summaries: Mapping[str, Mapping[str, FloatArray]]
@@ -202,6 +203,9 @@ def _logits(result: Any, images: int) -> tuple[FloatArray | None, int]:
     tensor = first_tensor(result)
     if tensor is None or tensor.ndim != 2 or len(tensor) != images or not tensor.is_floating_point():
         return None, 0
+    if not tensor.shape[1]:
+        return None, 0
     logits: FloatArray = tensor.float().cpu().numpy()
-    bad = ~np.isfinite(logits)
-    return np.where(bad, np.float32(0), logits), int(bad.sum())
+    # NaN anywhere in a row makes its maximum so; a class that is ruled out, by -inf, does not.
+    bad = ~np.isfinite(logits.max(axis=1))
+    return np.where(bad[:, None], np.float32(np.nan), logits), int(bad.sum())

@@ -45,18 +45,21 @@ def publish_merged(store: Store, plan: Extraction, still_wanted: Callable[[], No
         for (layer, _), key in plan.results.items():
             if key in lacking:
                 still_wanted()
-                store.publish_record(about_key(key), _about(plan, layer, parts))
+                bad = sum(int(part.record["non_finite"].get(layer, 0)) for part in parts)
+                store.publish_record(about_key(key), _about(plan, parts, bad))
                 _publish_summary(store, key, parts, labels, buffer)
         if plan.predictions in lacking:
+            bad = sum(int(part.record.get("non_finite_logits", 0)) for part in parts)
+            store.publish_record(about_key(plan.predictions), _about(plan, parts, bad))
             _publish_predictions(store, plan, parts, buffer)
     folder.drop()
 
 
-def _about(plan: Extraction, layer: str, parts: list[Shard]) -> dict[str, Any]:
+def _about(plan: Extraction, parts: list[Shard], non_finite: int) -> dict[str, Any]:
     return {
         "images": plan.images,
         "left_out": [entry for part in parts for entry in part.record["left_out"]],
-        "non_finite": sum(int(part.record["non_finite"].get(layer, 0)) for part in parts),
+        "non_finite": non_finite,
     }
 
 
@@ -83,7 +86,10 @@ def _publish_summary(
 
 
 def _publish_predictions(store: Store, plan: Extraction, parts: list[Shard], buffer: bytearray) -> None:
-    """Publish the predictions: shards hold the output's number and its probability."""
+    """Publish the predictions: shards hold the output's number and its probability.
+
+    An image that could not be read, or whose logits are not finite, has none.
+    """
     rows = [block.copy() for part in parts for block in part.blocks(plan.predictions, buffer)]
     values = np.concatenate(rows)
     readable = np.isfinite(values[:, 0])

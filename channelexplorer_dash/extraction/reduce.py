@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import pairwise
-from math import isqrt, sqrt
+from math import isqrt, prod, sqrt
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from channelexplorer_dash.errors import unknown_name
+from channelexplorer_dash.errors import ModelError, unknown_name
 from channelexplorer_dash.extraction import onepass
 from channelexplorer_dash.models.description import Layer
 
@@ -59,6 +59,8 @@ def reduce_activation(activation: Tensor, layer: Layer, summaries: Sequence[str]
     ------
     UnknownNameError
         If a summary is unknown.
+    ModelError
+        If the output has no positions: none at all, or class and register tokens alone.
     """
     for summary in summaries:
         if summary not in _AT_ONCE and summary not in _FORMULAS:
@@ -68,6 +70,12 @@ def reduce_activation(activation: Tensor, layer: Layer, summaries: Sequence[str]
         values = values.where(values.isfinite(), torch.nan)
         positive = (values > 0).float().where(values.isfinite(), torch.nan)
         return torch.stack([positive if name == "active_fraction" else values for name in summaries])
+    if not prod(channels_first(activation, layer).shape[2:]):
+        shape, prefix = "×".join(map(str, activation.shape[1:])), layer.prefix_tokens
+        raise ModelError(
+            f"The output of {layer.name!r}, {shape}, has no positions besides {prefix} class and register "
+            "tokens. Choose other layers."
+        )
     reader = read_once if activation.device.type == "cpu" else several_kernels
     five = reader(activation, layer)
     if tuple(summaries) == _AT_ONCE:

@@ -98,6 +98,7 @@ def publish_shard(store: Store, plan: Extraction, start: int, still_wanted: Call
         channels[plan.predictions] = 2
     left_out: list[tuple[int, str, str]] = []
     non_finite: dict[str, int] = {}
+    non_finite_logits = 0
 
     with shards.writer(ids.start, ids.stop, channels) as shard:
         for batch in batches(dataset, built.transform, ids, size):
@@ -112,7 +113,8 @@ def publish_shard(store: Store, plan: Extraction, start: int, still_wanted: Call
             shard.write(np.asarray(batch.image_ids) - start, values)
             for layer, count in result.non_finite.items():
                 non_finite[layer] = non_finite.get(layer, 0) + count
-        shard.record.update(left_out=left_out, non_finite=non_finite)
+            non_finite_logits += result.non_finite_logits
+        shard.record.update(left_out=left_out, non_finite=non_finite, non_finite_logits=non_finite_logits)
 
 
 def lacking_results(store: Store, plan: Extraction) -> frozenset[str]:
@@ -139,8 +141,10 @@ def choose_device(wanted: str) -> str:
 
 
 def _most_probable(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return (B, 2): the largest logit's index and its softmax probability."""
+    """Return (B, 2): the largest logit's index and its softmax probability; NaN where there is neither."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     best = logits.argmax(axis=1)
     probability = shifted[np.arange(len(best)), best] / shifted.sum(axis=1)
-    return np.stack([best, probability], axis=1).astype(np.float32)
+    found = np.stack([best, probability], axis=1).astype(np.float32)
+    found[np.isnan(probability)] = np.nan
+    return found

@@ -5,8 +5,10 @@ Every task may be run twice, or killed at any moment: it looks in the store firs
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,9 +23,12 @@ from channelexplorer_dash.extraction.plan import (
     plan_from_json,
 )
 from channelexplorer_dash.store import JobBoard, Store
+from channelexplorer_dash.store.jobs import FRESH_SECONDS
 from channelexplorer_dash.store.tidying import SPARE_SECONDS, keep_to_quota
 
 logger = logging.getLogger(__name__)
+
+_TOUCH_SECONDS = FRESH_SECONDS / 3
 
 
 class CancelledError(Exception):
@@ -117,30 +122,58 @@ def _attempt(
         board.touch(key)
 
     try:
-        act(store, plan, still_wanted)
-        if quota:
-            keep_to_quota(store, board, quota, spare_seconds=SPARE_SECONDS)
+        with _touching(board, key):
+            act(store, plan, still_wanted)
     except CancelledError:
         return False
     except VanishedError:
         # A quota took what the work needs, or two servers tidied up at once. Whoever still wants the result
         # asks again, and then what it needs is computed first.
         logger.warning("%s: something it needs was removed", plan.label)
-        board.remove(key)
+        board.remove(key, token)
         return False
     except ChannelExplorerError as error:
-        board.fail(key, str(error))
+        board.fail(key, token, str(error))
         return False
     except MemoryError:
         board.fail(
-            key, "The engine ran out of memory. Lower `batch_size` in the settings, or choose fewer images."
+            key,
+            token,
+            "The engine ran out of memory. Lower `batch_size` in the settings, or choose fewer images.",
         )
         return False
     except Exception as error:
         # The person gets one line; the whole story goes to the engine's log.
         logger.exception("%s failed", plan.label)
-        board.fail(key, f"{plan.label} failed: {type(error).__name__}: {error}")
+        board.fail(key, token, f"{plan.label} failed: {type(error).__name__}: {error}")
         return False
     if quota is not None:
-        board.remove(key)
+        board.remove(key, token)
+    if quota:
+        _tidy(store, board, quota)
     return True
+
+
+@contextlib.contextmanager
+def _touching(board: JobBoard, key: str) -> Iterator[None]:
+    """Touch a marker all the while: work in one piece has no step at which to say that it is under way."""
+    over = threading.Event()
+
+    def touch() -> None:
+        while not over.wait(_TOUCH_SECONDS):
+            board.touch(key)
+
+    thread = threading.Thread(target=touch, name="touch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _tidy(store: Store, board: JobBoard, quota: int) -> None:
+    """Keep the store to its quota; the work is done by then, whatever becomes of this."""
+    try:
+        keep_to_quota(store, board, quota, spare_seconds=SPARE_SECONDS)
+    except Exception:
+        logger.exception("The store %s could not be kept to its quota", store.root)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from channelexplorer_dash.errors import StoreError
-from channelexplorer_dash.store.keys import SCHEMA_VERSION, checked_key
+from channelexplorer_dash.store.keys import SCHEMA_VERSION, about_key, checked_key, moments_key
 from channelexplorer_dash.store.shards import ShardFolder
 from channelexplorer_dash.store.writing import explained, written
 
@@ -73,8 +73,15 @@ class Store:
         return self.root / folder / checked_key(key)[:2] / (key + suffix)
 
     def has(self, kind: Kind, key: str) -> bool:
-        """Tell whether a result was published."""
-        return self.path(kind, key).exists()
+        """Tell whether a result was published; a summary only is where its moments and its record are, too.
+
+        Whichever file of it somebody deletes, the whole of it is computed again.
+        """
+        if not self.path(kind, key).exists():
+            return False
+        return kind is not Kind.SUMMARY or (
+            self.has(Kind.TABLE, moments_key(key)) and self.has(Kind.RECORD, about_key(key))
+        )
 
     def publish_array(self, kind: Kind, key: str, array: npt.NDArray[Any]) -> None:
         """Publish an array (.npy, C order); nothing happens when the key is there already."""
@@ -103,11 +110,12 @@ class Store:
         ordered = table.select([pl.col(name).cast(dtype) for name, dtype in schema.items()])
         self._publish(Kind.TABLE, key, lambda file: ordered.write_parquet(file, compression="zstd"))
 
-    def scan(self, key: str) -> pl.LazyFrame:
-        """Scan a published table lazily."""
+    def table(self, key: str, columns: list[str] | None = None) -> pl.DataFrame:
+        """Read a published table, or some of its columns; raise VanishedError where it is gone."""
         path = self.path(Kind.TABLE, key)
         self._use(path)
-        return pl.scan_parquet(path)
+        with explained(self.root), path.open("rb") as file:
+            return pl.read_parquet(file, columns=columns)
 
     def shards(self, plan: str) -> ShardFolder:
         """Return the shards of a plan that is under way."""
@@ -121,8 +129,12 @@ class Store:
 
     def size(self) -> StoreSize:
         """Return how much the store holds, and how much its disk has left. Looks at every file."""
-        sizes = [entry.stat(follow_symlinks=False).st_blocks * 512 for entry in files_below(self.root)]
+        sizes: list[int] = []
         with explained(self.root):
+            for entry in files_below(self.root):
+                # Others write and remove files meanwhile.
+                with contextlib.suppress(FileNotFoundError):
+                    sizes.append(entry.stat(follow_symlinks=False).st_blocks * 512)
             return StoreSize(sum(sizes), len(sizes), shutil.disk_usage(self.root).free)
 
     def _publish(self, kind: Kind, key: str, write: Callable[[IO[bytes]], Any]) -> None:

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ JOBS = "jobs"
 FAILURES = "failures"
 
 FRESH_SECONDS = 30.0
-"""A marker that nobody touched for so long belongs to work that nobody does or waits for."""
+"""A marker that nobody touched for so long belongs to work that waits in the queue, with nobody before it, or
+to a process that died."""
 
 _KEPT_FAILURES = 200
 
@@ -90,14 +92,14 @@ class JobBoard:
         """Return the marker of a piece of work, if it is up."""
         return _read(self._path(key))
 
-    def all(self, *, fresh_only: bool = False) -> tuple[Marker, ...]:
-        """Return every marker, oldest first."""
+    def all(self, *, touched_within: float = inf) -> tuple[Marker, ...]:
+        """Return every marker that was touched within so many seconds, oldest first."""
         now = time.time()
         found: list[tuple[float, Marker]] = []
         for path in self._jobs.glob("*.json"):
             with contextlib.suppress(FileNotFoundError):
                 touched = path.stat().st_mtime
-                if (marker := _read(path)) and (not fresh_only or now - touched < FRESH_SECONDS):
+                if (marker := _read(path)) and now - touched < touched_within:
                     found.append((touched, marker))
         return tuple(marker for _, marker in sorted(found, key=lambda pair: (pair[0], pair[1].key)))
 
@@ -115,21 +117,26 @@ class JobBoard:
         marker = self.find(key)
         return marker is not None and marker.token == token
 
-    def remove(self, key: str) -> None:
-        """Take a marker down: the work is done, or cancelled."""
-        self._path(key).unlink(missing_ok=True)
+    def remove(self, key: str, token: str) -> None:
+        """Take an attempt's marker down: it is done, or cancelled; the marker of another attempt stays up."""
+        if self.wanted(key, token):
+            self._path(key).unlink(missing_ok=True)
 
-    def fail(self, key: str, message: str) -> None:
-        """Keep a failure's message, and take the marker down.
+    def fail(self, key: str, token: str, message: str) -> None:
+        """Keep the message of an attempt that failed, and take its marker down.
+
+        Nothing is done where the attempt was cancelled or replaced: its failure is nobody's.
 
         Raises
         ------
         StoreError
             If the message cannot be written: the marker stays.
         """
+        if not self.wanted(key, token):
+            return
         with written(self._failure_path(key), self._root) as file, explained(self._root):
             file.write(json.dumps({"message": message}).encode())
-        self.remove(key)
+        self.remove(key, token)
         for path in sorted(self._failures.glob("*.json"), key=_changed)[:-_KEPT_FAILURES]:
             path.unlink(missing_ok=True)
 

@@ -45,7 +45,7 @@ def digest(description: Any) -> str:
 
 
 def about_key(summary: str) -> str:
-    """Return the key of the record beside a summary: images left out, non-finite values."""
+    """Return the key of the record beside a summary, or predictions: images left out, non-finite values."""
     return digest({"what": "about", "summary": summary})
 
 

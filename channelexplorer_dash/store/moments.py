@@ -40,7 +40,7 @@ def read_moments(store: Store, summary: str) -> ClassMoments:
     DatasetError
         If none of its images could be read.
     """
-    table = store.scan(moments_key(summary)).collect()
+    table = store.table(moments_key(summary))
     if not len(table):
         raise DatasetError("None of the images could be read. Mend the files, or choose another dataset.")
 

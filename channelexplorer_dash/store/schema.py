@@ -35,7 +35,7 @@ ACTIVE_SETS = "active_sets"
 PROBE = "probe"
 
 PREDICTIONS = pl.Schema({IMAGE_ID: pl.UInt32, PREDICTION: pl.Int32, CONFIDENCE: pl.Float32})
-"""One row per readable image: the model's most probable output and its softmax probability."""
+"""One row per readable image whose logits are finite: the most probable output, its softmax probability."""
 
 CHANNEL_STATISTICS = pl.Schema(
     {CHANNEL: pl.UInt32, VARIANCE: pl.Float64, PAIRWISE: pl.Float64, COUNT: pl.Float64}

@@ -42,12 +42,15 @@ class Shard:
 
     Attributes
     ----------
+    root
+        The store's folder, for messages.
     channels
         Number of channels by key of the result, in the order of the file.
     record
         What is to be said of its images.
     """
 
+    root: Path
     path: Path
     start: int
     stop: int
@@ -61,13 +64,18 @@ class Shard:
         ----------
         buffer
             Reused from call to call; it grows to a few MB.
+
+        Raises
+        ------
+        VanishedError
+            If the shard is gone.
         """
         width = self.channels[key]
         offset = _offsets(self.channels, self.stop - self.start)[key]
         step = max(1, _BLOCK_BYTES // (4 * width))
         if len(buffer) < 4 * width * step:
             buffer.extend(bytes(4 * width * step - len(buffer)))
-        with self.path.open("rb", buffering=0) as file:
+        with explained(self.root), self.path.open("rb", buffering=0) as file:
             file.seek(offset)
             for first in range(self.start, self.stop, step):
                 rows = min(step, self.stop - first)
@@ -96,8 +104,7 @@ class ShardWriter:
         size = sum(4 * rows * width for width in channels.values())
         with explained(root):
             if size:
-                # A full disk is noticed before the work, not after it.
-                os.posix_fallocate(file.fileno(), 0, size)
+                _reserve(file.fileno(), size)
             file.seek(size)
 
     def write(self, rows: npt.NDArray[np.int64], values: Mapping[str, FloatArray]) -> None:
@@ -185,7 +192,7 @@ class ShardFolder:
                 raise StoreError(f"{path} is not a shard. Remove it, and ask again.")
             file.seek(-_TAIL.size - sum(lengths), os.SEEK_END)
             channels, record = (file.read(length) for length in lengths)
-        return Shard(path, start, stop, _parsed(channels), json.loads(record))
+        return Shard(self._root, path, start, stop, _parsed(channels), json.loads(record))
 
     def drop(self) -> None:
         """Remove the plan's shards."""
@@ -193,6 +200,15 @@ class ShardFolder:
 
     def _file(self, start: int, stop: int) -> Path:
         return self.path / f"{start:09d}-{stop:09d}{_SUFFIX}"
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Give a file its size; where the system can, a full disk is noticed before the work, not after it."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        # macOS has no such call: a file with holes, and a full disk is noticed at a write.
+        os.ftruncate(descriptor, size)
 
 
 # The shards of a plan hold the same results: thousands of them share one dictionary.

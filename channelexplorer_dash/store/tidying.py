@@ -1,7 +1,9 @@
 """Keeping a store small: what dead processes left behind, and a quota on the rest.
 
-Nothing is taken that a piece of work under way needs, so that all of this is safe beside running servers.
-A result that vanishes is computed anew when it is asked for again; who maps it keeps his pages.
+Nothing is taken that a piece of work under way needs, so that all of this is safe beside running servers of
+the same machine. A result that vanishes is computed anew when it is asked for again; who maps it keeps his
+pages, as long as the file was removed by his own machine. On a network file system (NFS), the pages of a file
+that another machine removed are gone, and reading them ends the process (SIGBUS): see docs/deployment.md.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from channelexplorer_dash.store.writing import TEMPORARY
 SPARE_SECONDS = 2 * USE_SECONDS
 """What was used so recently stays when results are published, even over the quota: somebody looks at it."""
 
+_ENGINE = "engine"
 _DEAD_WRITER_SECONDS = 600.0
 _ABANDONED_SECONDS = 86_400.0
 
@@ -72,11 +75,7 @@ def clean(store: Store, board: JobBoard, *, dry_run: bool = False) -> list[Item]
     now = time.time()
     keep = _needed(board)
     found = [
-        *(
-            item
-            for item in _files(store.root, "half-written file", TEMPORARY + "*", recursive=True)
-            if now - item.used > _DEAD_WRITER_SECONDS
-        ),
+        *(item for item in _half_written(store) if now - item.used > _DEAD_WRITER_SECONDS),
         *(
             item
             for item in (
@@ -86,7 +85,7 @@ def clean(store: Store, board: JobBoard, *, dry_run: bool = False) -> list[Item]
             )
             if now - item.used > _ABANDONED_SECONDS
         ),
-        *_files(store.root / "engine", "old log", "*.log.1"),
+        *_files(store.root / _ENGINE, "old log", "*.log.1"),
     ]
     return _remove(found, dry_run=dry_run)
 
@@ -122,9 +121,14 @@ def keep_to_quota(
 
 
 def _needed(board: JobBoard) -> frozenset[str]:
-    """Return every key that work under way reads or writes."""
+    """Return every key that work under way, or in the queue, reads or writes.
+
+    That is all work whose marker was touched in the last day. A worker touches the marker of what it does,
+    and a page that of what it waits for; work in the queue of which nobody asks is touched by nobody. What a
+    dead process left up keeps its results for that day as well.
+    """
     keys: set[str] = set()
-    for marker in board.all(fresh_only=True):
+    for marker in board.all(touched_within=_ABANDONED_SECONDS):
         keys |= {marker.key, *marker.covers, *_keys(marker.work)}
     return frozenset(keys | {beside(key) for key in keys for beside in (about_key, moments_key)})
 
@@ -141,7 +145,10 @@ def _keys(value: object) -> Iterator[str]:
 
 
 def _results(store: Store, keep: frozenset[str]) -> Iterator[Item]:
-    """Yield every result that may be computed anew; a summary goes with what is said about it."""
+    """Yield every result that may be computed anew; a summary goes with its moments.
+
+    The small record about it stays: figures that were derived from the summary are still shown with it.
+    """
     found = {
         kind: {Path(entry.name).stem: entry for entry in files_below(store.root / kind.value[0])}
         for kind in _EVICTED
@@ -155,8 +162,7 @@ def _results(store: Store, keep: frozenset[str]) -> Iterator[Item]:
                 continue
             paths = [Path(entry.path)]
             if kind is Kind.SUMMARY:
-                # The summary first: while it is there, so is what is said about it.
-                paths += [store.path(Kind.TABLE, moments_key(key)), store.path(Kind.RECORD, about_key(key))]
+                paths.append(store.path(Kind.TABLE, moments_key(key)))
             with contextlib.suppress(FileNotFoundError):
                 yield Item(tuple(paths), _bytes(paths), entry.stat().st_mtime, kind.name.lower())
 
@@ -171,8 +177,22 @@ def _shards(store: Store, keep: frozenset[str]) -> Iterator[Item]:
                 yield Item((folder,), _bytes(files), used, "shards of work given up")
 
 
-def _files(folder: Path, what: str, pattern: str, *, recursive: bool = False) -> Iterator[Item]:
-    for path in sorted(folder.rglob(pattern) if recursive else folder.glob(pattern)):
+def _half_written(store: Store) -> Iterator[Item]:
+    """Yield files that somebody writes, or wrote until he died; the engine's own folder is none of ours."""
+    found = list(store.root.glob(TEMPORARY + "*"))
+    for folder in sorted(store.root.iterdir()):
+        if folder.is_dir() and folder.name != _ENGINE:
+            found += [Path(e.path) for e in files_below(folder) if e.name.startswith(TEMPORARY)]
+    yield from _items(found, "half-written file")
+
+
+def _files(folder: Path, what: str, pattern: str) -> Iterator[Item]:
+    yield from _items(folder.glob(pattern), what)
+
+
+def _items(paths: Iterable[Path], what: str) -> Iterator[Item]:
+    """Yield each file by itself, but for those that have gone meanwhile."""
+    for path in sorted(paths):
         with contextlib.suppress(FileNotFoundError):
             yield Item((path,), _bytes([path]), path.stat().st_mtime, what)
 

@@ -92,7 +92,7 @@ def test_statistics_are_those_of_the_normalised_rows(filled: Filled, method: str
     rows = filled.S[filled.ids]
     values = apply_scaling(rows, fit_scaling(rows, method)).astype(np.float64)
     plan = filled.derive("statistics", {**TOP, "normalisation": method})
-    table = filled.store.scan(plan.key).collect()
+    table = filled.store.table(plan.key)
     assert table.schema == schema.CHANNEL_STATISTICS
     np.testing.assert_allclose(table["variance"].to_numpy(), values.var(axis=0), rtol=1e-5, atol=1e-9)
     labels = filled.labels[filled.ids]
@@ -146,7 +146,7 @@ def test_the_scorecard_and_what_tells_two_groups_apart(filled: Filled, method: s
     if method == "image_l1":
         rows = apply_scaling(rows, fit_scaling(rows, method))
     plan = filled.derive("scorecard", {"normalisation": method, "top_fraction": 0.2})
-    table = filled.store.scan(plan.key).collect()
+    table = filled.store.table(plan.key)
     assert table.schema == schema.SCORECARD
     moments = class_moments(rows, labels)
     np.testing.assert_allclose(table[schema.F].to_numpy(), anova(moments).f, rtol=1e-6, atol=1e-9)

@@ -119,8 +119,18 @@ def test_what_is_not_finite_is_counted_and_set_to_zero(summaries: list[str]) -> 
         values = result.summaries["1"][summary]
         assert np.isfinite(values).all() and values[0, 0] == values[1, 2] == 0
         np.testing.assert_array_equal(values[0, 1], result.summaries["0"][summary][0, 1])
-    assert result.logits is not None and np.isfinite(result.logits).all()
+    assert result.logits is not None and np.isnan(result.logits).all()
     assert result.non_finite_logits == 2
+
+
+def test_an_image_without_a_largest_logit_has_none_and_a_class_ruled_out_is_no_matter() -> None:
+    batch = torch.tensor(
+        [[1, 2, 3, 4], [1, torch.nan, 3, 4], [1, 2, torch.inf, 4], [1, 2, 3, -torch.inf], [-torch.inf] * 4]
+    ).reshape(5, 1, 2, 2)
+    result = run_batch(nn.Flatten(), batch, [], ["l2"], output=True)
+    assert result.logits is not None and result.non_finite_logits == 3
+    assert np.isnan(result.logits).all(axis=1).tolist() == [False, True, True, False, True]
+    assert result.logits[3].tolist() == [1, 2, 3, -np.inf]
 
 
 def test_what_is_not_finite_in_a_dense_layer() -> None:

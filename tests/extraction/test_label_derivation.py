@@ -50,7 +50,7 @@ def test_the_table_is_ranked_and_is_what_the_core_finds(
 ) -> None:
     store, derivation, values, labels = plan
     publish_derivation(store, derivation)
-    table = store.scan(derivation.key).collect()
+    table = store.table(derivation.key)
     assert table.schema == schema.LABEL_ISSUES
     ids = np.setdiff1d(np.arange(90), [GONE])
     assert sorted(table[schema.IMAGE_ID].to_list()) == ids.tolist()

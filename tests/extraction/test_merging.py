@@ -13,12 +13,14 @@ from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.extraction.merging import publish_merged
 from channelexplorer_dash.extraction.plan import Describe, Extraction, about_key, moments_key
-from channelexplorer_dash.extraction.shards import publish_description, publish_shard
+from channelexplorer_dash.extraction.shards import lacking_results, publish_description, publish_shard
 from channelexplorer_dash.models.identity import identity
+from channelexplorer_dash.models.registry import register_object
 from channelexplorer_dash.settings import load_settings
 from channelexplorer_dash.specs import DatasetSpec
 from channelexplorer_dash.store import Kind, Store
 from channelexplorer_dash.store.moments import read_moments
+from tests.extraction.toys import Unsure
 
 LAYERS = ("layer1.0", "layer2.0", "layer3.0")
 IMAGES = 27
@@ -87,7 +89,7 @@ def expected(tmp_path: Path, plan: Extraction) -> dict[str, bytes]:
 def test_order_and_size_of_shards_do_not_change_a_byte(
     tmp_path: Path, plan: Extraction, expected: dict[str, bytes]
 ) -> None:
-    assert len(expected) == 2 * 3 * 3 + 2
+    assert len(expected) == 2 * 3 * 3 + 3
     for size, order in ((8, (24, 0, 16, 8)), (12, (24, 12, 0)), (32, (0,))):
         store = Store(tmp_path / str(size))
         cut = replace(plan, shard_size=size)
@@ -157,3 +159,44 @@ def test_nothing_is_computed_that_is_there(
     store = Store(tmp_path / "expected")
     extracted(store, plan, plan.starts)
     assert not list((store.root / "shards").iterdir())
+
+
+@pytest.mark.parametrize("lost", ["moments", "about", "summary"])
+def test_whichever_file_of_a_summary_is_deleted_it_is_computed_again(
+    tmp_path: Path, plan: Extraction, expected: dict[str, bytes], lost: str
+) -> None:
+    store = Store(tmp_path / "expected")
+    key = plan.results["layer2.0", "l2"]
+    file = {
+        "moments": store.path(Kind.TABLE, moments_key(key)),
+        "about": store.path(Kind.RECORD, about_key(key)),
+        "summary": store.path(Kind.SUMMARY, key),
+    }[lost]
+    file.unlink()
+    assert not store.has(Kind.SUMMARY, key)
+    assert lacking_results(store, plan) == {key}
+    extracted(store, plan, plan.starts)
+    publish_merged(store, plan, wanted)
+    assert published(store) == expected
+
+
+def test_images_whose_logits_are_not_finite_have_no_prediction_and_are_counted(
+    tmp_path: Path, plan: Extraction
+) -> None:
+    # The model sees the pixels themselves.
+    pixels = {"input_size": (1, 32, 32), "mean": [0.5], "std": [1.0], "crop_pct": 1.0}
+    spec = register_object(Unsure(), "unsure", preprocessing=pixels)
+    unsure = replace(plan, model=spec, identity=identity(spec), layers=("first", "second"))
+    store = Store(tmp_path / "unsure")
+    extracted(store, unsure, unsure.starts)
+    publish_merged(store, unsure, wanted)
+    opened = open_dataset(plan.dataset, 10**6)
+    means = {i: np.asarray(opened.image(i)).mean() / 255 for i in range(IMAGES) if i != BROKEN}
+    bright = [i for i, mean in means.items() if mean >= 0.5]
+    assert 0 < len(bright) < len(means)
+    table = store.table(unsure.predictions)
+    assert table["image_id"].to_list() == bright
+    assert table["confidence"].is_finite().all()
+    about = store.record(about_key(unsure.predictions))
+    assert about["non_finite"] == len(means) - len(bright)
+    assert [entry[0] for entry in about["left_out"]] == [BROKEN]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from channelexplorer_dash.core.summaries import summarise
-from channelexplorer_dash.errors import UnknownNameError
+from channelexplorer_dash.errors import ModelError, UnknownNameError
 from channelexplorer_dash.extraction import onepass, reduce
 from channelexplorer_dash.extraction.reduce import reduce_activation, several_kernels
 from channelexplorer_dash.models.description import Layer, Layout
@@ -171,3 +171,31 @@ def test_threads_do_not_show(monkeypatch: pytest.MonkeyPatch, channels_last: boo
     monkeypatch.setattr(reduce, "_SHARED_VALUES", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     assert torch.equal(reduce_activation(maps, layer("nchw"), onepass.SUMMARIES), alone)
+
+
+@pytest.mark.parametrize("scale", [2e-18, 1e-9, 1e9, 1e16])
+def test_one_reading_over_the_range_that_it_promises(scale: float) -> None:
+    maps = torch.rand(2, 3, 40, 41, generator=torch.Generator().manual_seed(3)) * scale
+    for activation, of in ((maps, "nchw"), (maps.movedim(1, -1).contiguous(), "nhwc")):
+        for name, value in reduced(activation, layer(of), onepass.SUMMARIES).items():
+            expected = summarise(maps.double().numpy(), name)
+            np.testing.assert_allclose(value.numpy(), expected, rtol=1e-6, err_msg=name)
+
+
+def test_below_that_range_only_squares_are_lost() -> None:
+    maps = torch.full((1, 1, 4, 4), 1e-25)
+    found = reduced(maps, layer("nchw"), onepass.SUMMARIES)
+    assert found["l2"].item() == found["rms"].item() == 0
+    assert found["mean"].item() == pytest.approx(1e-25) == found["max_abs"].item()
+    assert found["active_fraction"].item() == 1
+
+
+@pytest.mark.parametrize("summary", ["l2", "p90"])
+def test_an_output_without_positions_is_explained(summary: str) -> None:
+    for activation, of in (
+        (torch.ones(2, 3, 5), layer("tokens", 3)),
+        (torch.ones(2, 1, 5), layer("tokens", 3)),
+        (torch.ones(2, 4, 0, 7), layer("nchw")),
+    ):
+        with pytest.raises(ModelError, match=r"'a'.*no positions"):
+            reduced(activation, of, [summary])

@@ -122,3 +122,16 @@ class ClassTokenNet(nn.Module):
         tokens = self.norm(torch.cat([self.class_token.expand(len(x), -1, -1), tokens], 1))
         result: Tensor = self.head(tokens[:, 0])
         return result
+
+
+class Unsure(nn.Module):
+    """Two blocks, and logits that are NaN for the darker images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3)
+        self.second = nn.Conv2d(4, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.second(self.first(x)).mean((2, 3))
+        return torch.where(x.mean((1, 2, 3))[:, None] < 0, torch.nan, logits)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,8 +14,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from channelexplorer_dash.errors import StoreError
-from channelexplorer_dash.store import Kind, Store, digest
+from channelexplorer_dash.core.moments import class_moments
+from channelexplorer_dash.errors import StoreError, VanishedError
+from channelexplorer_dash.store import Kind, Store, digest, moments_key
+from channelexplorer_dash.store.files import files_below
+from channelexplorer_dash.store.moments import publish_moments, read_moments
 from channelexplorer_dash.store.schema import PREDICTIONS
 
 KEY = digest("a result")
@@ -36,7 +39,8 @@ def test_arrays_records_and_tables_come_back(store: Store) -> None:
     assert isinstance(store.array(Kind.ARRAY, KEY), np.memmap)
     np.testing.assert_array_equal(store.array(Kind.ARRAY, KEY), array)
     assert store.record(KEY) == {"accuracy": 0.5}
-    assert store.scan(KEY).collect().schema == PREDICTIONS
+    assert store.table(KEY).schema == PREDICTIONS
+    assert store.table(KEY, ["confidence"]).columns == ["confidence"]
 
 
 def test_what_is_published_never_changes(store: Store) -> None:
@@ -104,3 +108,32 @@ def test_a_writer_killed_at_any_moment_leaves_only_whole_files(tmp_path: Path) -
         array = store.array(Kind.ARRAY, path.stem)
         assert array.shape == (200_000,)
         assert array.min() == array.max()
+
+
+def test_the_size_is_told_while_files_come_and_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stays", "goes"):
+        store.publish_array(Kind.ARRAY, digest(name), np.zeros(5000))
+    before = store.size()
+
+    def vanishing(folder: Path) -> Iterator[os.DirEntry[str]]:
+        for entry in list(files_below(folder)):
+            if digest("goes") in entry.name:
+                Path(entry.path).unlink(missing_ok=True)
+            yield entry
+
+    monkeypatch.setattr("channelexplorer_dash.store.files.files_below", vanishing)
+    after = store.size()
+    assert after.files == before.files - 1
+    assert after.bytes < before.bytes
+
+
+def test_a_table_that_goes_while_it_is_read_is_said_to_be_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.ones((4, 3), np.float32)
+    publish_moments(store, KEY, class_moments(rows, np.arange(4) % 2))
+    path = store.path(Kind.TABLE, moments_key(KEY))
+    # As a quota does it between the look whether the file is there and its reading.
+    monkeypatch.setattr(Store, "_use", lambda _store, used: used.unlink())
+    with pytest.raises(VanishedError, match=path.name):
+        read_moments(store, KEY)

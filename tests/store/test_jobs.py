@@ -9,6 +9,7 @@ import pytest
 
 from channelexplorer_dash.errors import StoreError
 from channelexplorer_dash.store import JobBoard, Store, digest
+from channelexplorer_dash.store.jobs import FRESH_SECONDS
 
 KEY, RESULT = digest("work"), digest("result")
 
@@ -29,16 +30,26 @@ def test_many_post_and_one_wins(board: JobBoard) -> None:
 def test_a_cancelled_attempt_is_not_wanted_and_the_next_has_another_token(board: JobBoard) -> None:
     first = board.post(KEY, "Running", (RESULT,), {})
     assert board.wanted(KEY, first.token)
-    board.remove(KEY)
+    board.remove(KEY, first.token)
     assert not board.wanted(KEY, first.token)
     second = board.post(KEY, "Running", (RESULT,), {})
     assert second.token != first.token
     assert not board.wanted(KEY, first.token)
 
 
+def test_an_attempt_that_was_replaced_neither_fails_nor_ends_the_next(board: JobBoard) -> None:
+    first = board.post(KEY, "Running", (RESULT,), {})
+    board.remove(KEY, first.token)
+    second = board.post(KEY, "Running", (RESULT,), {})
+    board.fail(KEY, first.token, "The first attempt failed.")
+    board.remove(KEY, first.token)
+    assert board.find(KEY) == second
+    assert board.failure(KEY) is None
+
+
 def test_a_failure_is_kept_until_it_is_forgiven(board: JobBoard) -> None:
-    board.post(KEY, "Running", (RESULT,), {})
-    board.fail(KEY, "The model failed.")
+    marker = board.post(KEY, "Running", (RESULT,), {})
+    board.fail(KEY, marker.token, "The model failed.")
     assert board.failure(KEY) == "The model failed."
     assert board.find(KEY) is None
     board.forgive(KEY)
@@ -49,9 +60,9 @@ def test_a_marker_that_nobody_touches_grows_stale(board: JobBoard, tmp_path: Pat
     board.post(KEY, "Running", (RESULT,), {})
     old = time.time() - 3600
     os.utime(tmp_path / "jobs" / f"{KEY}.json", (old, old))
-    assert board.all(fresh_only=True) == ()
+    assert board.all(touched_within=FRESH_SECONDS) == ()
     board.touch(KEY)
-    assert len(board.all(fresh_only=True)) == 1
+    assert len(board.all(touched_within=FRESH_SECONDS)) == 1
 
 
 @pytest.mark.parametrize("key", ["", "x", "../VERSION", f"../records/ab/{KEY}", f"{KEY}\n", "{outside}"])
@@ -59,11 +70,13 @@ def test_a_key_that_is_none_reaches_no_file(board: JobBoard, tmp_path: Path, key
     """Keys come back from the browser, to cancel and to retry: they must not name files elsewhere."""
     outside = tmp_path / "outside.json"
     outside.write_text('{"message": "mine"}')
-    for use in (board.forgive, board.remove, board.find, board.failure, board.touch):
+    for use in (board.forgive, board.find, board.failure, board.touch):
         with pytest.raises(StoreError, match="not a key"):
             use(key.format(outside=outside.with_suffix("")))
     with pytest.raises(StoreError, match="not a key"):
-        board.fail(key, "message")
+        board.fail(key, "token", "message")
+    with pytest.raises(StoreError, match="not a key"):
+        board.remove(key, "token")
     assert outside.exists()
 
 

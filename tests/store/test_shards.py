@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelexplorer_dash.errors import StoreError
+from channelexplorer_dash.errors import StoreError, VanishedError
 from channelexplorer_dash.store import Store, digest
 from channelexplorer_dash.store.shards import ShardFolder
 
@@ -98,3 +98,24 @@ def test_a_file_that_is_no_shard_is_named(shards: ShardFolder) -> None:
     file.write_bytes(b"x" * 100)
     with pytest.raises(StoreError, match="is not a shard"):
         shards.read(0, 4)
+
+
+def test_a_system_that_cannot_reserve_room_writes_the_same(
+    shards: ShardFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "posix_fallocate")
+    values = numbers(4)
+    with shards.writer(0, 4, CHANNELS) as shard:
+        shard.write(np.arange(4), values)
+    for key, value in values.items():
+        np.testing.assert_array_equal(read(shards, 0, 4, key), value)
+
+
+def test_a_shard_that_goes_while_it_is_read_is_said_to_be_gone(shards: ShardFolder) -> None:
+    with shards.writer(0, 4, CHANNELS) as shard:
+        shard.write(np.arange(4), numbers(4))
+    found = shards.read(0, 4)
+    assert found is not None
+    shards.drop()
+    with pytest.raises(VanishedError, match=found.path.name):
+        next(found.blocks(WIDE, bytearray()))

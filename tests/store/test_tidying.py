@@ -36,18 +36,22 @@ def aged(path: Path, seconds: float) -> None:
     os.utime(path, (then, then))
 
 
+def failed(board: JobBoard, name: object) -> None:
+    board.fail(digest(name), board.post(digest(name), "Running", (), {}).token, "x")
+
+
 def there(store: Store) -> list[str]:
     return [key for key in KEYS if store.has(Kind.SUMMARY, key)]
 
 
-def test_the_least_recently_used_results_go_first_with_what_is_said_of_them(store: Store) -> None:
+def test_the_least_recently_used_results_go_first_with_their_moments(store: Store) -> None:
     board = JobBoard(store)
     store.array(Kind.SUMMARY, KEYS[0])
     removed = keep_to_quota(store, board, 9_000_000)
     assert there(store) == [KEYS[0], KEYS[2]]
     assert [item.paths[0].stem for item in removed] == [KEYS[1]]
     assert not store.has(Kind.TABLE, moments_key(KEYS[1]))
-    assert not store.has(Kind.RECORD, about_key(KEYS[1]))
+    assert store.has(Kind.RECORD, about_key(KEYS[1]))
     assert store.has(Kind.TABLE, moments_key(KEYS[0]))
     assert store.size().bytes <= 9_000_000
     assert keep_to_quota(store, board, 9_000_000) == []
@@ -55,11 +59,14 @@ def test_the_least_recently_used_results_go_first_with_what_is_said_of_them(stor
 
 def test_nothing_goes_that_a_job_needs_or_that_was_just_used(store: Store) -> None:
     board = JobBoard(store)
-    board.post(digest("work"), "Comparing", (KEYS[1],), {"source": KEYS[0], "parameters": {"x": [1]}})
+    needed = {"source": KEYS[0], "parameters": {"x": [1]}}
+    work = board.post(digest("work"), "Comparing", (KEYS[1],), needed)
+    # It has been in the queue for hours, and nobody has asked for it since.
+    aged(store.root / "jobs" / f"{digest('work')}.json", 20_000)
     keep_to_quota(store, board, 0)
     assert there(store) == KEYS[:2]
     assert store.has(Kind.TABLE, moments_key(KEYS[0]))
-    board.remove(digest("work"))
+    board.remove(digest("work"), work.token)
     store.array(Kind.SUMMARY, KEYS[1])
     keep_to_quota(store, board, 0, spare_seconds=600)
     assert there(store) == [KEYS[1]]
@@ -88,9 +95,9 @@ def test_what_dead_processes_left_goes_and_what_lives_stays(store: Store) -> Non
         board.post(digest(name), name, (), {})
     for name in (names[0], names[2]):
         aged(store.root / "jobs" / f"{digest(name)}.json", OLD)
-    board.fail(digest("failed long ago"), "x")
+    failed(board, "failed long ago")
     aged(store.root / "failures" / f"{digest('failed long ago')}.json", OLD)
-    board.fail(digest("failed just now"), "x")
+    failed(board, "failed just now")
     (store.root / "engine").mkdir()
     (store.root / "engine" / "engine.log.1").write_text("old")
     dead, alive = (store.path(Kind.ARRAY, key) for key in KEYS[:2])
@@ -114,7 +121,7 @@ def test_what_dead_processes_left_goes_and_what_lives_stays(store: Store) -> Non
 def test_old_failures_make_room_for_new_ones(store: Store) -> None:
     board = JobBoard(store)
     for number in range(220):
-        board.fail(digest(number), "x")
+        failed(board, number)
     assert len(list((store.root / "failures").iterdir())) == 200
     assert board.failure(digest(219)) == "x"
 
@@ -142,3 +149,23 @@ def test_sizes_are_read(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a size"):
         parse_size(text)
+
+
+def test_folders_that_come_and_go_meanwhile_do_no_harm(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    going = store.root / "shards" / digest("a plan that is merged meanwhile")
+    scratch = store.root / "engine" / "scratch" / ".writing-by-dask"
+    scan = os.scandir
+
+    def vanishing(folder: str | Path = ".") -> object:
+        if Path(folder) == going and going.exists():
+            going.rmdir()
+        return scan(folder)
+
+    going.mkdir(parents=True)
+    scratch.parent.mkdir(parents=True)
+    scratch.write_text("not ours")
+    aged(scratch, OLD)
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert clean(store, JobBoard(store)) == []
+    assert not going.exists() and scratch.exists()
+    assert keep_to_quota(store, JobBoard(store), 9_000_000) != []
