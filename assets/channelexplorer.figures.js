@@ -62,18 +62,17 @@
     return path.slice(1, -1).split("L").map((corner) => corner.split(",").map(Number));
   }
 
-  // A ray from an inner point crosses the outline an odd number of times.
+  // A ray upwards from an inner point crosses the outline an odd number of times; a point of the outline is inside,
+  // as Plotly has it.
   function testerOf(corners) {
-    const xs = corners.map((corner) => corner[0]);
-    const ys = corners.map((corner) => corner[1]);
-    const [left, right] = [Math.min(...xs), Math.max(...xs)];
-    const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
+    const sides = corners.map((corner, i) => [corner, corners[(i + 1) % corners.length]]);
     return function (x, y) {
-      if (x < left || x > right || y < top || y > bottom) return false;
       let inside = false;
-      for (let i = 0, j = xs.length - 1; i < xs.length; j = i, i += 1) {
-        const crosses = ys[i] > y !== ys[j] > y;
-        if (crosses && x < ((xs[j] - xs[i]) * (y - ys[i])) / (ys[j] - ys[i]) + xs[i]) inside = !inside;
+      for (const [[x0, y0], [x1, y1]] of sides) {
+        if (x < Math.min(x0, x1) || x > Math.max(x0, x1)) continue;
+        const at = x0 === x1 ? Math.min(Math.max(y, Math.min(y0, y1)), Math.max(y0, y1)) : y0 + ((x - x0) * (y1 - y0)) / (x1 - x0);
+        if (y === at) return true;
+        if (y < at && x !== Math.min(x0, x1)) inside = !inside;
       }
       return inside;
     };

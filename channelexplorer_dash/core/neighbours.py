@@ -6,11 +6,12 @@ Where the products' rounding could have hidden a nearer image, the search is don
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from channelexplorer_dash.core.arrays import DoubleArray, FloatArray, IntArray, chunks, matrix
+from channelexplorer_dash.core.arrays import BoolArray, DoubleArray, FloatArray, IntArray, chunks, matrix
 from channelexplorer_dash.errors import DatasetError, SelectionError, unknown_name
 
 METRICS = ("cosine", "euclidean")
@@ -167,19 +168,19 @@ def _candidates(
     own: IntArray,
     count: int,
     dtype: type[np.float32 | np.float64],
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.floating]]:
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.floating[Any]]]:
     """Return int32 (q, count): the closest by their products, in no order; and the least of these."""
     from channelexplorer_dash.core.selecting import keep_closest
 
-    best = np.full((len(rows), count), -np.inf, dtype)
+    best: npt.NDArray[Any] = np.full((len(rows), count), -np.inf, dtype)
     index = np.zeros((len(rows), count), np.int32)
     width = np.dtype(dtype).itemsize * known.shape[1]
     # As many queries as a chunk holds: the known images are prepared once for these.
     for some in chunks(len(rows), width):
         with np.errstate(over="ignore"):
-            left = points.queries(asked[rows[some]]).astype(dtype)
+            left: npt.NDArray[Any] = points.queries(asked[rows[some]]).astype(dtype)
         for part in chunks(len(known), width, _BLOCK_BYTES):
-            right = points.known(known[part]).astype(dtype)
+            right: npt.NDArray[Any] = points.known(known[part]).astype(dtype)
             for start in range(part.start, part.stop, _WIDTH):
                 images = right[start - part.start : start - part.start + _WIDTH].T
                 for few in chunks(len(left), 1, _QUERIES):
@@ -240,14 +241,17 @@ class _Points:
         size = np.sqrt(np.square(self._points(values)[0]).sum(axis=1))
         terms = values.shape[1] + 2
         reach: DoubleArray = size * self.size + self.size**2 / 2 + np.square(size) / 2
-        return _SURE * np.sqrt(terms) * np.finfo(np.float32).eps / 2 * reach
+        reach *= _SURE * np.sqrt(terms) * np.finfo(np.float32).eps / 2
+        return reach
 
     def _rows(self, values: FloatArray) -> DoubleArray:
         return _unit(values) if self.cosine else values.astype(np.float64)
 
-    def _points(self, values: FloatArray) -> tuple[DoubleArray, npt.NDArray[np.bool_]]:
+    def _points(self, values: FloatArray) -> tuple[DoubleArray, BoolArray]:
         rows = self._rows(values)
-        zero = ~rows.any(axis=1) if self.cosine else np.zeros(len(rows), np.bool_)
+        zero: BoolArray = np.zeros(len(rows), np.bool_)
+        if self.cosine:
+            zero |= ~rows.any(axis=1)
         return (rows - self.mean) / self.scale, zero
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,10 +16,10 @@ _STRETCH = 32
 
 @compiled
 def keep_closest(
-    closeness: FloatArray,
+    closeness: npt.NDArray[Any],
     first: int,
     own: IntArray,
-    best: FloatArray,
+    best: npt.NDArray[Any],
     index: npt.NDArray[np.int32],
 ) -> None:
     """Merge a block of closenesses into the lists of the closest, largest first, of equal ones the earliest.
@@ -25,13 +27,13 @@ def keep_closest(
     Parameters
     ----------
     closeness
-        float32 (q, w): of each query to the images ``first`` … ``first + w − 1``, after all earlier ones.
+        float32 or float64 (q, w): of each query to the images ``first`` … ``first + w − 1``, after all earlier ones.
     first
         Row of the block's first image.
     own
         int64 (q,): the image that is left out of a query's list; −1 for none.
     best, index
-        float32 and int32 (q, m): the lists, changed in place; start with −inf.
+        Of the type of ``closeness``, and int32, (q, m): the lists, changed in place; start with −inf.
     """
     queries, width = closeness.shape
     last = best.shape[1] - 1
