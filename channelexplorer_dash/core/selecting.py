@@ -27,7 +27,8 @@ def keep_closest(
     Parameters
     ----------
     closeness
-        float32 or float64 (q, w): of each query to the images ``first`` … ``first + w − 1``, after all earlier ones.
+        float32 or float64 (q, w): of each query to the images ``first`` … ``first + w − 1``, after all
+        earlier ones.
     first
         Row of the block's first image.
     own
