@@ -171,6 +171,13 @@ class Settings(BaseSettings):
         ge=1,
         description="images that an ablation is measured on, a stratified sample of more",
     )
+    compare_images: int = Field(
+        default=2000,
+        ge=10,
+        le=20_000,
+        description="images, a stratified sample of more, by which the layers and channels of two models are "
+        "compared",
+    )
     contrast_images: int = Field(
         default=2000,
         ge=10,

@@ -40,7 +40,7 @@ from channelexplorer_dash.selection import Grouping, Projection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import Kind, Store, digest, schema
 
-_OF_S_ITSELF = {"class_pairs", *MEASURED.values()}
+_OF_S_ITSELF = {"class_pairs", "cka", "matching", *MEASURED.values()}
 
 # Parts of a panel that take longer than a person waits for an answer.
 _LATER = {"classes", "placed", "scores", "clusters", "leaves"}

@@ -48,6 +48,8 @@ DerivationName = Literal[
     "clusters",
     "subclasses",
     "leaf_distances",
+    "cka",
+    "matching",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
@@ -110,6 +112,8 @@ _LABELS: Mapping[str, str] = {
     "clusters": "Finding the clusters of {layer}",
     "subclasses": "Finding the subclasses at {layer}",
     "leaf_distances": "Measuring how far the classes are apart at {layer}",
+    "cka": "Comparing the layers of two models",
+    "matching": "Matching the channels of {layer}",
 }
 
 

@@ -2,6 +2,7 @@
 
 # Each module registers its functions as it is imported.
 from channelexplorer_dash.extraction.derivations import (
+    comparison,
     contributions,
     hierarchy,
     labels,
@@ -11,4 +12,13 @@ from channelexplorer_dash.extraction.derivations import (
 )
 from channelexplorer_dash.extraction.derivations.registry import publish_derivation
 
-__all__ = ["contributions", "hierarchy", "labels", "measures", "models", "publish_derivation", "views"]
+__all__ = [
+    "comparison",
+    "contributions",
+    "hierarchy",
+    "labels",
+    "measures",
+    "models",
+    "publish_derivation",
+    "views",
+]
