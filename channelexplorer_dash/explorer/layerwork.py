@@ -198,6 +198,25 @@ class LayerWork:
         }
         return Derivation("overlay", layer.name, description, "", parameters)
 
+    def new_images(
+        self, view: View, layer: Layer, source: str, images: Sequence[str], projection: Projection
+    ) -> Answer[str]:
+        """Return the key of what is found about images of no dataset, placed in a projection."""
+        return self.derive(
+            "new_images",
+            view,
+            layer,
+            source,
+            top_fraction=view.top_fraction,
+            images=list(images),
+            projected=self.projected(projection),
+            neighbours=self.settings.new_image_neighbours,
+            **self._model_parameters(view),
+            _summary=view.summary,
+            _precision=self.settings.precision,
+            _device=self.settings.device,
+        )
+
     # Contributions
 
     def ask(self, plan: Derivation) -> Answer[str]:

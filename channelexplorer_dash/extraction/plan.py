@@ -50,6 +50,8 @@ DerivationName = Literal[
     "leaf_distances",
     "cka",
     "matching",
+    "axes",
+    "new_images",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
@@ -81,6 +83,7 @@ _RESULTS: Mapping[str, Kind] = {
     "label_issues": Kind.TABLE,
     "contrast": Kind.RECORD,
     "ablation_effect": Kind.RECORD,
+    "new_images": Kind.PASSING_RECORD,
 }
 
 _LABELS: Mapping[str, str] = {
@@ -114,6 +117,8 @@ _LABELS: Mapping[str, str] = {
     "leaf_distances": "Measuring how far the classes are apart at {layer}",
     "cka": "Comparing the layers of two models",
     "matching": "Matching the channels of {layer}",
+    "axes": "Finding the principal components of {layer}",
+    "new_images": "Placing the new images in {layer}",
 }
 
 

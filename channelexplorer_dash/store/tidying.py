@@ -24,6 +24,9 @@ from channelexplorer_dash.store.writing import TEMPORARY
 SPARE_SECONDS = 2 * USE_SECONDS
 """What was used so recently stays when results are published, even over the quota: somebody looks at it."""
 
+PASSING_SECONDS = 3600.0
+"""How long an image that was dropped on the page, and what was found about it, stays after its last use."""
+
 _DEAD_WRITER_SECONDS = 600.0
 _ABANDONED_SECONDS = 86_400.0
 
@@ -87,8 +90,21 @@ def clean(store: Store, board: JobBoard, *, dry_run: bool = False) -> list[Item]
             if now - item.used > _ABANDONED_SECONDS
         ),
         *_files(store.root / "engine", "old log", "*.log.1"),
+        *_passed(store, now),
     ]
     return _remove(found, dry_run=dry_run)
+
+
+def forget_passing(store: Store) -> None:
+    """Remove the images that were dropped on the page, and what was found about them, an hour after."""
+    _remove(list(_passed(store, time.time())), dry_run=False)
+
+
+def _passed(store: Store, now: float) -> Iterator[Item]:
+    folder = store.root / Kind.PASSING.value[0]
+    for item in _files(folder, "image that was dropped on the page", "*.*", recursive=True):
+        if now - item.used > PASSING_SECONDS:
+            yield item
 
 
 def keep_to_quota(

@@ -8,6 +8,7 @@ from channelexplorer_dash.extraction.derivations import (
     labels,
     measures,
     models,
+    new_images,
     views,
 )
 from channelexplorer_dash.extraction.derivations.registry import publish_derivation
@@ -19,6 +20,7 @@ __all__ = [
     "labels",
     "measures",
     "models",
+    "new_images",
     "publish_derivation",
     "views",
 ]
