@@ -75,6 +75,8 @@ def decode(file: Path, name: str, max_pixels: int) -> Image.Image:
         ) from error
     except PermissionError as error:
         raise DatasetError(f"{name} cannot be opened: permission denied. Make the file readable.") from error
+    except OSError as error:
+        raise _undecodable(name, error, _OF_A_DATASET[0]) from error
 
 
 def decode_bytes(content: bytes, name: str, max_pixels: int) -> Image.Image:
@@ -101,10 +103,14 @@ def _decoded(stream: IO[bytes], name: str, max_pixels: int, advice: tuple[str, s
         raise
     except Exception as error:
         # Pillow's decoders meet damaged data with about every kind of exception there is.
-        reason = str(error).strip().rstrip(".") or type(error).__name__
-        raise DatasetError(
-            f"{name} cannot be decoded: {reason}. The file is damaged or cut off: replace it, or {otherwise}."
-        ) from error
+        raise _undecodable(name, error, otherwise) from error
+
+
+def _undecodable(name: str, error: Exception, otherwise: str) -> DatasetError:
+    reason = str(error).strip().rstrip(".") or type(error).__name__
+    return DatasetError(
+        f"{name} cannot be decoded: {reason}. The file is damaged or cut off: replace it, or {otherwise}."
+    )
 
 
 def eight_bit(image: Image.Image, name: str) -> Image.Image:

@@ -95,7 +95,7 @@ class NewImages:
         settings = self.work.settings
         if len(sizes) > settings.new_images:
             raise SelectionError(
-                f"{len(sizes)} files were dropped; at most {settings.new_images} can be looked at. Drop fewer."
+                f"{len(sizes)} files were dropped; at most {settings.new_images} are taken. Drop fewer."
             )
         if sum(sizes) > settings.new_images_mb * 1e6:
             raise SelectionError(

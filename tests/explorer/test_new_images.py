@@ -91,7 +91,7 @@ def test_what_is_no_image_is_refused(explorer: Explorer) -> None:
         take("../../etc/passwd", b"")
     with pytest.raises(DatasetError, match="damaged or cut off"):
         take("a.png", good[: len(good) // 2])
-    with pytest.raises(DatasetError, match="too large.*new_image_pixels"):
+    with pytest.raises(DatasetError, match=r"too large.*new_image_pixels"):
         take("a.png", file_of(Image.new("1", (5000, 4000))))
     with pytest.raises(SelectionError, match="7 files"):
         explorer.new_images.check([1] * 7)
