@@ -8,6 +8,7 @@ from typing import Any
 from dash import Dash
 
 from channelexplorer_dash.callbacks import (
+    comparing,
     contributions,
     dataset_view,
     export,
@@ -35,6 +36,7 @@ MODULES = (
     dataset_view,
     layers,
     measures,
+    comparing,
     panels,
     scatterplot,
     jaccard,

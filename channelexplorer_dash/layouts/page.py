@@ -15,6 +15,7 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.attributes import data
+from channelexplorer_dash.layouts.compare_panel import compare_panel
 from channelexplorer_dash.layouts.controls import LOOKS, Choice, header, toolbar
 from channelexplorer_dash.layouts.dataset_view import dataset_view
 from channelexplorer_dash.layouts.inspector import inspector
@@ -74,6 +75,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
             ),
             scorecard_panel(class_choices(view, dataset), poll),
             measures_panel(),
+            compare_panel(),
         ],
         className="ce-app",
         **_for_the_script(selection, urls, poll),

@@ -23,6 +23,7 @@ SCRIPT_IDS = {
     "classesAll": ids.CLASSES_ALL,
     "classFilter": ids.CLASS_FILTER,
     "measuresPanel": ids.MEASURES_PANEL,
+    "comparePanel": ids.COMPARE_PANEL,
     "reviewList": ids.REVIEW_LIST,
     "reviewEvent": ids.REVIEW_EVENT,
     "reviewPage": ids.REVIEW_PAGE,
