@@ -21,6 +21,7 @@ from channelexplorer_dash.layouts.dataset_view import dataset_view
 from channelexplorer_dash.layouts.inspector import inspector
 from channelexplorer_dash.layouts.layers_view import layers_view
 from channelexplorer_dash.layouts.measures_panel import measures_panel
+from channelexplorer_dash.layouts.new_images import new_images
 from channelexplorer_dash.layouts.panel import empty_panels, panel
 from channelexplorer_dash.layouts.review import review
 from channelexplorer_dash.layouts.scorecard import scorecard_panel
@@ -69,6 +70,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                         poll,
                         class_choices(view, dataset),
                         review(dataset.class_names, explorer.labels.reviewer),
+                        new_images(explorer.settings.new_images_mb),
                     ),
                 ],
                 className="ce-columns",

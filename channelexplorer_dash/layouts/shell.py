@@ -46,6 +46,9 @@ def shell() -> Component:
             dcc.Store(id=ids.EVENT),
             dcc.Store(id=ids.URL_WRITTEN),
             dcc.Store(id=ids.MARKS_DRAWN),
+            # New images stay while the page is built anew for another model or layer.
+            dcc.Store(id=ids.NEW_IMAGES),
+            dcc.Store(id=ids.NEW_FILES),
             dcc.Download(id=ids.DOWNLOAD),
             dcc.Download(id=ids.REVIEW_DOWNLOAD),
             html.Div(_loading(), id=ids.PAGE, className="ce-page"),
