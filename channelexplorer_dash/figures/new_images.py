@@ -31,10 +31,10 @@ def new_image_arrows(method: str, placed: object) -> list[dict[str, Any]]:
             "arrowsize": 1,
             "arrowwidth": 1.5,
             "arrowcolor": theme.ACCENT,
-            "ax": 16,
-            "ay": -22,
+            "ax": 22,
+            "ay": -30,
             "standoff": 2,
-            "font": {"size": theme.FONT_SIZE, "color": theme.ACCENT},
+            "font": {"size": theme.FONT_SIZE + 3, "color": theme.ACCENT},
         }
         for number, (x, y) in enumerate(placed.get("positions", ()), start=1)
     ]

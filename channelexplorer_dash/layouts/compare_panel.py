@@ -25,6 +25,7 @@ from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.selection import encode_indices
 
 LINE = "all"
+CHANGED, LAYERS = "changed", "layers"
 CLASSES_SHOWN, PAIRS_SHOWN, IMAGES_SHOWN, CHANNELS_SHOWN = 12, 6, 8, 40
 _STEPS = 5
 
@@ -57,10 +58,11 @@ def compare_panel() -> Component:
                             dbc.Tab(
                                 html.Div(id=ids.COMPARE_CHANGED, className="ce-compare-changed"),
                                 label="What changed",
+                                tab_id=CHANGED,
                             ),
-                            dbc.Tab(_layers(), label="Layers and channels"),
+                            dbc.Tab(_layers(), label="Layers and channels", tab_id=LAYERS),
                         ],
-                        className="ce-compare-tabs",
+                        active_tab=CHANGED,
                     ),
                 ]
             ),

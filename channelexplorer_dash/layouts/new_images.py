@@ -39,7 +39,7 @@ def new_images(limit_mb: float) -> Component:
                 className="ce-section-head",
             ),
             dcc.Upload(
-                html.Button("Drop images on the page, or choose files", className="ce-button", type="button"),
+                html.Button("Drop images here, or choose files", className="ce-button", type="button"),
                 id=ids.NEW_UPLOAD,
                 multiple=True,
                 className="ce-drop",
