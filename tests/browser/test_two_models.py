@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.datasets.digits import Digits
+from channelexplorer_dash.core.sampling import draw
+from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.selection import Selection
+from channelexplorer_dash.settings import load_settings
 from tests.browser.conftest import SERVED, Open
 from tests.browser.screen import Screen
 from tests.browser.serving import Server, procfile_command, serving
@@ -79,8 +81,11 @@ def test_two_models_are_compared_and_marks_are_shared_between_their_pages(screen
 def test_a_dropped_image_is_predicted_placed_and_removed(screen: Screen) -> None:
     screen.open(QUERY)
     page = screen.page
+    digits = open_dataset(load_settings([demo_settings_file()], environment=False).datasets[0], 10_000)
+    # One of the twelve fives that are shown.
+    five = int(draw(digits.labels, (5,), 12, 0)[0])
     buffer = io.BytesIO()
-    Digits("digits").image(5).save(buffer, "PNG")
+    digits.image(five).save(buffer, "PNG")
     drop = {"name": "five.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
     words = {"name": "words.png", "mimeType": "image/png", "buffer": b"no image"}
     page.locator(f"#{ids.NEW_UPLOAD} input[type=file]").set_input_files([drop, words])
@@ -91,7 +96,7 @@ def test_a_dropped_image_is_predicted_placed_and_removed(screen: Screen) -> None
     arrows = screen.graph("scatterplot", "layer4.0").locator("g.annotation")
     screen.eventually(lambda: arrows.count() > 0, True)
     page.locator(".ce-new-neighbour button").first.click()
-    screen.eventually(lambda: len(screen.selection().marks.images), 1)
+    screen.eventually(lambda: screen.selection().marks.images, (five,))
     large = {"name": "large.png", "mimeType": "image/png", "buffer": b"0" * 5_200_000}
     page.locator(f"#{ids.NEW_UPLOAD} input[type=file]").set_input_files([large])
     screen.eventually(lambda: "5 MB are allowed" in page.locator(f"#{ids.NEW_NOTE}").inner_text(), True)
