@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -172,10 +173,10 @@ class NewImages:
         return list(keys)
 
 
-def _entry(found: dict[str, list[float]], names: tuple[str, ...]) -> PlacedImage:
+def _entry(found: Mapping[str, Any], names: tuple[str, ...]) -> PlacedImage:
     answered = tuple(
         (names[int(output)] if int(output) < len(names) else f"output {int(output)}", float(share))
-        for output, share in found["answers"]  # type: ignore[misc]
+        for output, share in found["answers"]
     )
     x, y = found["position"]
     return PlacedImage(
@@ -186,5 +187,5 @@ def _entry(found: dict[str, list[float]], names: tuple[str, ...]) -> PlacedImage
         similarity=np.array(found["similarity"], np.float64),
         shared=tuple(int(channel) for channel in found["shared"]),
         sharing=tuple(int(count) for count in found["sharing"]),
-        active=int(found["active"]),  # type: ignore[call-overload]
+        active=int(found["active"]),
     )

@@ -171,9 +171,9 @@ def _layer_table(found: Comparison) -> Component:
     )
 
 
-def _table(head: Sequence[str], rows: list[Component]) -> Component:
+def _table(head: Sequence[str], rows: Sequence[Component]) -> Component:
     cells = [html.Th(text, scope="col", title=text) for text in head]
-    return html.Table([html.Thead(html.Tr(cells)), html.Tbody(rows)], className="ce-compare-table")
+    return html.Table([html.Thead(html.Tr(cells)), html.Tbody(list(rows))], className="ce-compare-table")
 
 
 def _confused(

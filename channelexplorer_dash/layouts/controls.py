@@ -155,8 +155,10 @@ def toolbar(selection: Selection) -> Component:
     )
 
 
-def select(component_id: str, label: str, choices: Iterable[Choice], value: str) -> Component:
-    """Return a labelled native select."""
+def select(
+    component_id: str, label: str, choices: Iterable[Choice], value: str, nothing: str = ""
+) -> Component:
+    """Return a labelled native select, which shows ``nothing`` while its value is empty."""
     return html.Label(
         [
             html.Span(label, className="ce-label"),
@@ -164,6 +166,7 @@ def select(component_id: str, label: str, choices: Iterable[Choice], value: str)
                 id=component_id,
                 options=[{"value": name, "label": text} for name, text in choices],
                 value=value,
+                placeholder=nothing,
                 size="sm",
                 className="ce-select",
             ),
@@ -198,7 +201,13 @@ def _compared(selection: Selection, models: Sequence[ModelSpec]) -> Component:
     chosen = selection.compare if selection.compare in others else ""
     return html.Div(
         [
-            select(ids.COMPARE, "Compare with", [("", "–"), *((name, name) for name in others)], chosen),
+            select(
+                ids.COMPARE,
+                "Compare with",
+                [("", "nothing"), *((name, name) for name in others)],
+                chosen,
+                "nothing",
+            ),
             html.Button(
                 icon("compare"),
                 id=ids.COMPARE_OPEN,
