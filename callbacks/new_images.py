@@ -67,7 +67,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Output(ids.part("new", "placed", MATCH), "data"),
         Output(ids.part("new", "tick", MATCH), "max_intervals"),
         Input(ids.NEW_IMAGES, "data"),
-        Input(ids.part("scatterplot", "drawn", MATCH), "data"),
+        # Not what is drawn: the figure waits for the positions that are found here.
+        Input(ids.part("scatterplot", "version", MATCH), "data"),
         Input(ids.part("new", "tick", MATCH), "n_intervals"),
         State(ids.PROJECTION, "value"),
         State(ids.part("new", "placed", MATCH), "id"),
@@ -76,7 +77,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     )
     def place_images(
         images: Any,
-        drawn: str | None,
+        version: str | None,
         ticks: int | None,
         projection: Any,
         part: Mapping[str, Any],
@@ -86,7 +87,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         keys = keys_of(images)
         if not keys:
             return (None if placed else no_update), ticks or 0
-        if not drawn:
+        if not version:
             raise PreventUpdate
         layer = str(part["panel"])
         try:
