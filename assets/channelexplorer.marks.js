@@ -58,6 +58,7 @@
     if (event.action === "clear") return NOTHING;
     if (event.action === "undo") return history.pop() || marks;
     if (event.action === "select") return withImages(marks, page.decodeIndices(event.images));
+    if (event.action === "twin") return withImages(marks, page.decodeIndices(event.images));
     if (event.action === "group") return withImages(marks, page.decodeIndices(event.images));
     if (event.action === "click") return withMeaning(marks, event.meaning, event.layer, sample);
     if (event.action === "only") return withImages(marks, [event.image]);
@@ -90,6 +91,8 @@
     const next = page.reduce(marks, event, sample);
     if (JSON.stringify(next) === before) return dash_clientside.no_update;
     if (event.action !== "select") page.selectedIn = null;
+    // What came from the other page is not sent back to it.
+    if (event.action !== "twin" && page.tellTwin && next.images !== marks.images) page.tellTwin(next.images);
     if (event.action !== "undo") history = [...history.slice(1 - LONGEST_HISTORY), marks];
     // At once: Dash calls drawMarks only when the server has answered with the figures that it also waits for.
     window.setTimeout(() => shared.drawMarks(next, sample));

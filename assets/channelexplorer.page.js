@@ -212,11 +212,12 @@
 
   // A cell of the layers × measures table opens its layer as the layer's own row does.
   document.addEventListener("click", function (event) {
-    const cell = event.target.closest(".ce-cell[data-layer]");
+    const cell = event.target.closest(".ce-cell[data-layer], .ce-opens-layer[data-layer]");
     if (!cell) return;
     const row = document.getElementById(page.idText({ panel: cell.dataset.layer, part: "row", view: "layers" }));
     if (!row) return;
     dash_clientside.set_props(page.ids().measuresPanel, { is_open: false });
+    dash_clientside.set_props(page.ids().comparePanel, { is_open: false });
     row.click();
   });
 

@@ -8,6 +8,7 @@ from typing import Any
 from dash import Dash
 
 from channelexplorer_dash.callbacks import (
+    comparing,
     contributions,
     dataset_view,
     export,
@@ -20,6 +21,7 @@ from channelexplorer_dash.callbacks import (
     linking,
     measures,
     navigation,
+    new_images,
     panels,
     review,
     scatterplot,
@@ -35,6 +37,7 @@ MODULES = (
     dataset_view,
     layers,
     measures,
+    comparing,
     panels,
     scatterplot,
     jaccard,
@@ -43,6 +46,7 @@ MODULES = (
     inspector,
     contributions,
     scorecard,
+    new_images,
     review,
     jobs,
     export,

@@ -12,6 +12,7 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks.colours import clusters_of, colouring_of
 from channelexplorer_dash.errors import JobFailedError
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.figures.new_images import new_image_arrows
 from channelexplorer_dash.figures.scatterplot import METHODS, hulls_patch, marker_patch, scatter_figure
 from channelexplorer_dash.layouts.honesty import honesty_line
 from channelexplorer_dash.layouts.legend import legend
@@ -35,6 +36,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.REVIEWED, "data"),
         Input(ids.DECIDED, "data"),
         Input(ids.part("clusters", "version", MATCH), "data"),
+        Input(ids.part("new", "placed", MATCH), "data"),
         State(ids.CLUSTERS, "value"),
         State(ids.part("scatterplot", "drawn", MATCH), "data"),
         State(ids.part("scatterplot", "version", MATCH), "id"),
@@ -50,6 +52,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         _reviewed: Any,
         _decided: Any,
         _clustered: str | None,
+        placed: Any,
         clusters: Any,
         drawn: str | None,
         part: Mapping[str, Any],
@@ -67,8 +70,10 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         if drawn == answer.key:
             figure["data"][0]["marker"] = marker_patch(colouring)
             figure["data"][1] = hulls_patch(scatter, colouring)
+            figure["layout"]["annotations"] = new_image_arrows(scatter.method, placed)
         else:
             figure = scatter_figure(scatter, colouring, explorer.settings.webgl_points)
+            figure["layout"]["annotations"] = new_image_arrows(scatter.method, placed)
         return figure, legend(colouring), extent(scatter), answer.key
 
     @app.callback(

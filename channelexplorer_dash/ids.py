@@ -85,6 +85,24 @@ MEASURES_TABLE = "ce-measures-table"
 APART_NOTE = "ce-apart-note"
 APART_GRAPH = "ce-apart-graph"
 
+# Two models
+COMPARE = "ce-compare"
+COMPARE_OPEN = "ce-compare-open"
+COMPARE_PANEL = "ce-compare-panel"
+COMPARE_TITLE = "ce-compare-title"
+COMPARE_CHANGED = "ce-compare-changed"
+COMPARE_MAP = "ce-compare-map"
+COMPARE_CHANNELS = "ce-compare-channels"
+COMPARE_LINK = "ce-compare-link"
+
+# New images
+NEW_IMAGES = "ce-new-images"
+NEW_UPLOAD = "ce-new-upload"
+NEW_FILES = "ce-new-files"
+NEW_NOTE = "ce-new-note"
+NEW_CLEAR = "ce-new-clear"
+NEW_CARDS = "ce-new-cards"
+
 # Panels
 PANELS = "ce-panels"
 

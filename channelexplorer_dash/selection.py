@@ -67,6 +67,7 @@ LOOKS = (
     "clusters",
     "distance",
     "leaves",
+    "compare",
 )
 """What of a selection says how the panels are drawn, by name."""
 _RUN = re.compile(r"^[0-9a-z]+(\.[0-9a-z]+)*$")
@@ -210,7 +211,7 @@ class Marks:
 
 @dataclass(frozen=True)
 class Selection:
-    """Everything that a link restores."""
+    """Everything that a link restores; ``compare`` is the model that the view's is compared with, or ""."""
 
     view: View
     layers: tuple[str, ...] = ()
@@ -224,6 +225,7 @@ class Selection:
     clusters: str = "auto"
     distance: Distance = "jaccard"
     leaves: Leaves = "classes"
+    compare: str = ""
     marks: Marks = field(default_factory=Marks)
 
     def __post_init__(self) -> None:
@@ -309,7 +311,9 @@ class Selection:
         """
         view = replace(self.view, **changes)
         same_model = view.model == self.view.model
-        return replace(self, view=view, marks=Marks(), layers=self.layers if same_model else ())
+        other = "" if self.compare == view.model else self.compare
+        layers = self.layers if same_model else ()
+        return replace(self, view=view, marks=Marks(), layers=layers, compare=other)
 
 
 def encode_indices(indices: Iterable[int]) -> str:

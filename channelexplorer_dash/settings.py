@@ -171,6 +171,13 @@ class Settings(BaseSettings):
         ge=1,
         description="images that an ablation is measured on, a stratified sample of more",
     )
+    compare_images: int = Field(
+        default=2000,
+        ge=10,
+        le=20_000,
+        description="images, a stratified sample of more, by which the layers and channels of two models are "
+        "compared",
+    )
     contrast_images: int = Field(
         default=2000,
         ge=10,
@@ -181,6 +188,21 @@ class Settings(BaseSettings):
     )
     gallery_images: int = Field(default=60, ge=1, le=1000, description="images shown in the inspector")
     webgl_points: int = Field(default=3000, ge=0, description="points from which the scatterplot uses WebGL")
+    new_images: int = Field(
+        default=6, ge=1, le=20, description="images that can be dropped on the page at once"
+    )
+    new_images_mb: float = Field(
+        default=5.0,
+        gt=0,
+        le=5,
+        description="megabytes that the files dropped on the page at once may have, together",
+    )
+    new_image_pixels: int = Field(
+        default=16_000_000, ge=1, description="larger images that are dropped on the page are refused"
+    )
+    new_image_neighbours: int = Field(
+        default=5, ge=1, le=20, description="nearest images that are shown for one dropped on the page"
+    )
     max_image_pixels: int = Field(
         default=64_000_000, ge=1, description="larger images are reported and left out"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 from typing import IO
@@ -28,6 +29,9 @@ SUFFIXES = (
 )
 _READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000 or AVIF"
 
+# What a person can do beside replacing the file, and the setting that limits its pixels.
+_OF_A_DATASET = ("take it out of the dataset", "max_image_pixels")
+_BY_ITSELF = ("choose another", "new_image_pixels")
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -64,31 +68,49 @@ def decode(file: Path, name: str, max_pixels: int) -> Image.Image:
     """
     try:
         with file.open("rb") as stream:
-            image = _identify(stream)
-            if image is None:
-                raise DatasetError(_why_not_an_image(stream, name))
-            width, height = image.size
-            if width * height > max_pixels:
-                raise DatasetError(
-                    f"{name} is too large: {width} × {height} pixels, {max_pixels:,} are allowed. "
-                    "Scale it down, or raise max_image_pixels in the settings."
-                )
-            image.load()
-            return eight_bit(_upright(image), name)
-    except DatasetError:
-        raise
+            return _decoded(stream, name, max_pixels, _OF_A_DATASET)
     except FileNotFoundError as error:
         raise DatasetError(
             f"{name} is not there any more. Put it back, or start again without it."
         ) from error
     except PermissionError as error:
         raise DatasetError(f"{name} cannot be opened: permission denied. Make the file readable.") from error
+    except OSError as error:
+        raise _undecodable(name, error, _OF_A_DATASET[0]) from error
+
+
+def decode_bytes(content: bytes, name: str, max_pixels: int) -> Image.Image:
+    """Decode the bytes of an image file as :func:`decode` does; ``name`` is for the messages alone."""
+    return _decoded(io.BytesIO(content), name, max_pixels, _BY_ITSELF)
+
+
+def _decoded(stream: IO[bytes], name: str, max_pixels: int, advice: tuple[str, str]) -> Image.Image:
+    """Decode a stream; ``advice`` is of the messages."""
+    otherwise, setting = advice
+    try:
+        image = _identify(stream)
+        if image is None:
+            raise DatasetError(_why_not_an_image(stream, name, otherwise))
+        width, height = image.size
+        if width * height > max_pixels:
+            raise DatasetError(
+                f"{name} is too large: {width} × {height} pixels, {max_pixels:,} are allowed. "
+                f"Scale it down, or raise {setting} in the settings."
+            )
+        image.load()
+        return eight_bit(_upright(image), name)
+    except (DatasetError, FileNotFoundError, PermissionError):
+        raise
     except Exception as error:
         # Pillow's decoders meet damaged data with about every kind of exception there is.
-        reason = str(error).strip().rstrip(".") or type(error).__name__
-        raise DatasetError(
-            f"{name} cannot be decoded: {reason}. The file is damaged or cut off: replace it, or take it out."
-        ) from error
+        raise _undecodable(name, error, otherwise) from error
+
+
+def _undecodable(name: str, error: Exception, otherwise: str) -> DatasetError:
+    reason = str(error).strip().rstrip(".") or type(error).__name__
+    return DatasetError(
+        f"{name} cannot be decoded: {reason}. The file is damaged or cut off: replace it, or {otherwise}."
+    )
 
 
 def eight_bit(image: Image.Image, name: str) -> Image.Image:
@@ -144,13 +166,10 @@ def _identify(stream: IO[bytes]) -> ImageFile.ImageFile | None:
     return None
 
 
-def _why_not_an_image(stream: IO[bytes], name: str) -> str:
+def _why_not_an_image(stream: IO[bytes], name: str, otherwise: str) -> str:
     if stream.seek(0, 2) == 0:
-        return f"{name} is empty (0 bytes). Replace the file, or take it out of the dataset."
-    return (
-        f"{name} is not an image, whatever its name says. Replace it with {_READABLE}, or take it out of the "
-        "dataset."
-    )
+        return f"{name} is empty (0 bytes). Replace the file, or {otherwise}."
+    return f"{name} is not an image, whatever its name says. Replace it with {_READABLE}, or {otherwise}."
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -87,6 +87,8 @@ class Catalogue:
             selection = selection.with_model(known)
         self.model(selection.view.model)
         self._check_classes(selection.view)
+        if selection.compare:
+            self.model(selection.compare)
         return selection
 
     def sample(self, view: View) -> tuple[Sample, str]:

@@ -27,6 +27,8 @@ from channelexplorer_dash.explorer.images import (
 from channelexplorer_dash.explorer.images import colours as image_colours
 from channelexplorer_dash.explorer.labels import LabelDesk, colour_values, review_layers
 from channelexplorer_dash.explorer.layerwork import LayerWork
+from channelexplorer_dash.explorer.new_images import NewImages
+from channelexplorer_dash.explorer.two_models import TwoModels
 from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.plan import Describe
 from channelexplorer_dash.models.description import ModelDescription
@@ -115,6 +117,10 @@ class Explorer:
         self._catalogue = Catalogue(settings, self._store)
         self._work = LayerWork(settings, self._desk, self._catalogue)
         self.labels = LabelDesk(self._store, self._catalogue, settings.reviewer)
+        self.two_models = TwoModels(
+            self._catalogue, self._work, self._of_all_layers, self._prepare, self._output_names
+        )
+        self.new_images = NewImages(self._work, self._prepare, self._output_names, self.dataset)
         self._overlays_waiting = threading.BoundedSemaphore(_OVERLAYS_WAITING)
         self._sized = lru_cache(maxsize=1)(lambda _moment: self._store.size())
         self._described = lru_cache(maxsize=32)(

@@ -43,7 +43,7 @@ from channelexplorer_dash.store import Kind, Store, digest, schema
 
 logger = logging.getLogger(__name__)
 
-_OF_S_ITSELF = {"class_pairs", *MEASURED.values()}
+_OF_S_ITSELF = {"class_pairs", "cka", "matching", *MEASURED.values()}
 
 # Parts of a panel that take longer than a person waits for an answer.
 _LATER = {"classes", "placed", "scores", "clusters", "leaves"}
@@ -215,6 +215,25 @@ class LayerWork:
             "image_id": image_id,
         }
         return Derivation("overlay", layer.name, description, "", parameters)
+
+    def new_images(
+        self, view: View, layer: Layer, source: str, images: Sequence[str], projection: Projection
+    ) -> Answer[str]:
+        """Return the key of what is found about images of no dataset, placed in a projection."""
+        return self.derive(
+            "new_images",
+            view,
+            layer,
+            source,
+            top_fraction=view.top_fraction,
+            images=list(images),
+            projected=self.projected(projection),
+            neighbours=self.settings.new_image_neighbours,
+            **self._model_parameters(view),
+            _summary=view.summary,
+            _precision=self.settings.precision,
+            _device=self.settings.device,
+        )
 
     # Contributions
 

@@ -61,9 +61,14 @@ class AllLayers:
         )
         if not needed and self.description.outputs and self.work.predictions(self.view) is None:
             needed = (self.layers[-1].name,)
-        if not needed:
-            return None
-        asked = self.work.compute(self.view, self.description, needed, output=True)
+        return self._run_for(needed) if needed else None
+
+    def summaries(self) -> Job | None:
+        """Have the model run for the S of every layer; return the job while it does."""
+        return self._run_for(tuple(layer.name for layer in self.layers))
+
+    def _run_for(self, layers: tuple[str, ...]) -> Job | None:
+        asked = self.work.compute(self.view, self.description, layers, output=True)
         return asked.job if isinstance(asked, Pending) else None
 
     def parameters(self, name: DerivationName) -> dict[str, Any]:

@@ -48,6 +48,10 @@ DerivationName = Literal[
     "clusters",
     "subclasses",
     "leaf_distances",
+    "cka",
+    "matching",
+    "axes",
+    "new_images",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
@@ -79,6 +83,7 @@ _RESULTS: Mapping[str, Kind] = {
     "label_issues": Kind.TABLE,
     "contrast": Kind.RECORD,
     "ablation_effect": Kind.RECORD,
+    "new_images": Kind.PASSING_RECORD,
 }
 
 _LABELS: Mapping[str, str] = {
@@ -110,6 +115,10 @@ _LABELS: Mapping[str, str] = {
     "clusters": "Finding the clusters of {layer}",
     "subclasses": "Finding the subclasses at {layer}",
     "leaf_distances": "Measuring how far the classes are apart at {layer}",
+    "cka": "Comparing the layers of two models",
+    "matching": "Matching the channels of {layer}",
+    "axes": "Finding the principal components of {layer}",
+    "new_images": "Placing the new images in {layer}",
 }
 
 

@@ -28,6 +28,7 @@ LOOKS = {
     "clusters": ids.CLUSTERS,
     "distance": ids.DISTANCE,
     "leaves": ids.LEAVES,
+    "compare": ids.COMPARE,
 }
 """The controls that decide how the panels are drawn, by their name in a selection."""
 
@@ -100,6 +101,7 @@ def header(
             html.Div(
                 [
                     select(ids.MODEL, "Model", [(m.name, m.name) for m in models], view.model),
+                    _compared(selection, models),
                     select(ids.DATASET, "Dataset", [(d.name, d.name) for d in datasets], view.dataset),
                     select(ids.SUMMARY, "Summary", SUMMARIES, view.summary),
                     select(
@@ -153,8 +155,10 @@ def toolbar(selection: Selection) -> Component:
     )
 
 
-def select(component_id: str, label: str, choices: Iterable[Choice], value: str) -> Component:
-    """Return a labelled native select."""
+def select(
+    component_id: str, label: str, choices: Iterable[Choice], value: str, nothing: str = ""
+) -> Component:
+    """Return a labelled native select, which shows ``nothing`` while its value is empty."""
     return html.Label(
         [
             html.Span(label, className="ce-label"),
@@ -162,6 +166,7 @@ def select(component_id: str, label: str, choices: Iterable[Choice], value: str)
                 id=component_id,
                 options=[{"value": name, "label": text} for name, text in choices],
                 value=value,
+                placeholder=nothing,
                 size="sm",
                 className="ce-select",
             ),
@@ -186,6 +191,34 @@ def segmented(component_id: str, label: str, choices: Iterable[Choice], value: s
         className="ce-field",
         role="group",
         **aria(label=label),
+    )
+
+
+def _compared(selection: Selection, models: Sequence[ModelSpec]) -> Component:
+    """Return the choice of the model that the view's is compared with; hidden where there is no other."""
+    own = selection.view.model
+    others = [model.name for model in models if model.name != own]
+    chosen = selection.compare if selection.compare in others else ""
+    return html.Div(
+        [
+            select(
+                ids.COMPARE,
+                "Compare with",
+                [("", "nothing"), *((name, name) for name in others)],
+                chosen,
+                "nothing",
+            ),
+            html.Button(
+                icon("compare"),
+                id=ids.COMPARE_OPEN,
+                className="ce-action",
+                title="What changed between the two models",
+                type="button",
+                **aria(label="What changed between the two models"),
+            ),
+        ],
+        className="ce-compare-choice",
+        hidden=not others,
     )
 
 

@@ -113,6 +113,42 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "Mark images by a lasso and keep them as A; then mark others, or choose a class, for B. Beside each "
         "channel stands its own AUC: below 0.5 it is larger in B.",
     ),
+    "compare": ViewHelp(
+        "Two models",
+        "The same images in two models: which classes changed, in which layers, and which pairs are newly "
+        "confused or newly told apart.",
+        "Answers differ: ½ Σ |p(j) − q(j)| over the answers j that the two models give to the images of a "
+        "class; 0 is the same, 1 is nothing in common. A layer's figure of a class is the share of its "
+        "images that lie nearer to the mean of their own class than to any other's, after less before. "
+        "Score: the mean of Answers differ and of the mean |change| over the layers. Newly confused are "
+        "images that the first model answers rightly and the second as another class; newly resolved the "
+        "other way round.",
+        "Click a pair to mark its images. Layers of the same name stand beside each other; where the models "
+        "share no name, layers at the same share of the depth.",
+        (
+            (
+                "The map of layers",
+                "Linear CKA = ‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖) of the summaries X and Y with every channel centred: 1 "
+                "where one layer is a rotation of the other, near 0 where they have nothing in common. With "
+                "fewer images than channels it comes out too high.",
+            ),
+            (
+                "Matched channels",
+                "One channel of a layer to one of the other, so that Σ |r| is as large as possible; r is the "
+                "correlation of their values over the images. Channels that never vary have no partner.",
+            ),
+        ),
+    ),
+    "new_images": ViewHelp(
+        "New images",
+        "What the model makes of images that are not in the dataset: its answer, where they lie in every "
+        "open scatterplot (numbered arrows), and which images they resemble.",
+        "The nearest images are by cosine distance of S, as in the kNN accuracy. J is the Jaccard "
+        "similarity of the active sets. PCA places a new image by its scores; UMAP, t-SNE and MDS by its "
+        "nearest images, and the others stay where they are.",
+        "Drop files anywhere on the page, or choose them. Only pixels are kept, without name and metadata, "
+        "and removed an hour after their last use, or at once by Remove. The dataset stays as it is.",
+    ),
     "review": ViewHelp(
         "Labels to review",
         "Images whose labels are probably wrong, the most suspicious first, with the label that fits better.",

@@ -24,14 +24,17 @@ DECIDED = {"keep": "label kept", "relabel": "relabelled", "flag": "flagged"}
 SIGNS = {"keep": "✓", "relabel": "→", "flag": "!"}
 
 
-def inspector(poll_milliseconds: int, classes: Sequence[Choice], review: Component) -> Component:
+def inspector(
+    poll_milliseconds: int, classes: Sequence[Choice], review: Component, new_images: Component
+) -> Component:
     """Return the Inspector, empty; the callbacks fill it as soon as something is marked.
 
-    ``review`` is its part with the labels to review.
+    ``review`` and ``new_images`` are its parts with the labels to review and with new images.
     """
     return html.Aside(
         [
             review,
+            new_images,
             html.Div(id=ids.PAIR_CARD),
             *ablation_parts(),
             html.Div(id=ids.CHANNEL_CARD),

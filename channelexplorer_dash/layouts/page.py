@@ -15,11 +15,13 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.attributes import data
+from channelexplorer_dash.layouts.compare_panel import compare_panel
 from channelexplorer_dash.layouts.controls import LOOKS, Choice, header, toolbar
 from channelexplorer_dash.layouts.dataset_view import dataset_view
 from channelexplorer_dash.layouts.inspector import inspector
 from channelexplorer_dash.layouts.layers_view import layers_view
 from channelexplorer_dash.layouts.measures_panel import measures_panel
+from channelexplorer_dash.layouts.new_images import new_images
 from channelexplorer_dash.layouts.panel import empty_panels, panel
 from channelexplorer_dash.layouts.review import review
 from channelexplorer_dash.layouts.scorecard import scorecard_panel
@@ -68,12 +70,14 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                         poll,
                         class_choices(view, dataset),
                         review(dataset.class_names, explorer.labels.reviewer),
+                        new_images(explorer.settings.new_images_mb),
                     ),
                 ],
                 className="ce-columns",
             ),
             scorecard_panel(class_choices(view, dataset), poll),
             measures_panel(),
+            compare_panel(),
         ],
         className="ce-app",
         **_for_the_script(selection, urls, poll),

@@ -42,6 +42,9 @@ def panel(layer: Layer, poll_milliseconds: int) -> Component:
             *[dcc.Store(id=ids.part(view, "version", layer.name)) for view in (*VIEWS, *PARTS)],
             # The positions that the scatterplot shows.
             dcc.Store(id=ids.part("scatterplot", "drawn", layer.name)),
+            # Where new images lie in it.
+            dcc.Store(id=ids.part("new", "placed", layer.name)),
+            dcc.Interval(id=ids.part("new", "tick", layer.name), interval=poll_milliseconds, max_intervals=0),
         ],
         id=ids.part("panel", "root", layer.name),
         key=layer.name,

@@ -23,6 +23,7 @@ SCRIPT_IDS = {
     "classesAll": ids.CLASSES_ALL,
     "classFilter": ids.CLASS_FILTER,
     "measuresPanel": ids.MEASURES_PANEL,
+    "comparePanel": ids.COMPARE_PANEL,
     "reviewList": ids.REVIEW_LIST,
     "reviewEvent": ids.REVIEW_EVENT,
     "reviewPage": ids.REVIEW_PAGE,
@@ -45,6 +46,9 @@ def shell() -> Component:
             dcc.Store(id=ids.EVENT),
             dcc.Store(id=ids.URL_WRITTEN),
             dcc.Store(id=ids.MARKS_DRAWN),
+            # New images stay while the page is built anew for another model or layer.
+            dcc.Store(id=ids.NEW_IMAGES),
+            dcc.Store(id=ids.NEW_FILES),
             dcc.Download(id=ids.DOWNLOAD),
             dcc.Download(id=ids.REVIEW_DOWNLOAD),
             html.Div(_loading(), id=ids.PAGE, className="ce-page"),

@@ -36,6 +36,9 @@ class Kind(Enum):
     ARRAY = ("arrays", ".npy")
     TABLE = ("tables", ".parquet")
     RECORD = ("records", ".json")
+    # What is looked at for a moment and then removed, such as an image that was dropped on the page.
+    PASSING = ("passing", ".npy")
+    PASSING_RECORD = ("passing", ".json")
 
 
 @dataclass(frozen=True)
@@ -94,15 +97,15 @@ class Store:
         with explained(self.root):
             return np.memmap(path, mode="r", **_layout(path, inode))
 
-    def publish_record(self, key: str, record: Mapping[str, Any]) -> None:
+    def publish_record(self, key: str, record: Mapping[str, Any], kind: Kind = Kind.RECORD) -> None:
         """Publish a JSON object."""
         text = json.dumps(record, allow_nan=False).encode()
-        self._publish(Kind.RECORD, key, lambda file: file.write(text))
+        self._publish(kind, key, lambda file: file.write(text))
 
-    def record(self, key: str) -> dict[str, Any]:
+    def record(self, key: str, kind: Kind = Kind.RECORD) -> dict[str, Any]:
         """Read a published JSON object."""
         with explained(self.root):
-            found: dict[str, Any] = json.loads(self.path(Kind.RECORD, key).read_bytes())
+            found: dict[str, Any] = json.loads(self.path(kind, key).read_bytes())
             return found
 
     def publish_table(self, key: str, table: pl.DataFrame, schema: pl.Schema) -> None:

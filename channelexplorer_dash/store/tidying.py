@@ -26,6 +26,9 @@ from channelexplorer_dash.store.writing import TEMPORARY
 SPARE_SECONDS = 2 * USE_SECONDS
 """What was used so recently stays when results are published, even over the quota: somebody looks at it."""
 
+PASSING_SECONDS = 3600.0
+"""How long an image that was dropped on the page, and what was found about it, stays after its last use."""
+
 _ENGINE = "engine"
 _DEAD_WRITER_SECONDS = 600.0
 _ABANDONED_SECONDS = 86_400.0
@@ -86,8 +89,21 @@ def clean(store: Store, board: JobBoard, *, dry_run: bool = False) -> list[Item]
             if now - item.used > _ABANDONED_SECONDS
         ),
         *_files(store.root / _ENGINE, "old log", "*.log.1"),
+        *_passed(store, now),
     ]
     return _remove(found, dry_run=dry_run)
+
+
+def forget_passing(store: Store) -> None:
+    """Remove the images that were dropped on the page, and what was found about them, an hour after."""
+    _remove(list(_passed(store, time.time())), dry_run=False)
+
+
+def _passed(store: Store, now: float) -> Iterator[Item]:
+    folder = store.root / Kind.PASSING.value[0]
+    for item in _items((Path(entry.path) for entry in files_below(folder)), "image dropped on the page"):
+        if now - item.used > PASSING_SECONDS:
+            yield item
 
 
 def keep_to_quota(

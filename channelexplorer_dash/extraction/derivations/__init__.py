@@ -2,13 +2,25 @@
 
 # Each module registers its functions as it is imported.
 from channelexplorer_dash.extraction.derivations import (
+    comparison,
     contributions,
     hierarchy,
     labels,
     measures,
     models,
+    new_images,
     views,
 )
 from channelexplorer_dash.extraction.derivations.registry import publish_derivation
 
-__all__ = ["contributions", "hierarchy", "labels", "measures", "models", "publish_derivation", "views"]
+__all__ = [
+    "comparison",
+    "contributions",
+    "hierarchy",
+    "labels",
+    "measures",
+    "models",
+    "new_images",
+    "publish_derivation",
+    "views",
+]

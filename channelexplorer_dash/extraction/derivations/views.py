@@ -123,11 +123,25 @@ def _image_jaccard(store: Store, plan: Derivation) -> None:
 
 @derives("components")
 def _components(store: Store, plan: Derivation) -> None:
-    """Publish the first principal components of the normalised rows, float32 (n, 50)."""
+    """Publish the first principal components of the normalised rows, float32 (n, 50), and their axes."""
     ids, _ = sample_of(store, plan)
     values = store.array(Kind.SUMMARY, plan.source)
     found = principal_components(values, COMPONENTS, scaling_given(store, plan), ids)
     store.publish_array(Kind.ARRAY, plan.key, found.scores.astype(np.float32))
+    axes = Derivation("axes", plan.layer, plan.source, plan.sample, dict(plan.parameters))
+    store.publish_array(Kind.ARRAY, axes.key, np.vstack([found.mean, found.loadings.T]))
+
+
+@derives("axes")
+def _axes(store: Store, plan: Derivation) -> None:
+    """Publish float64 (51, C): the mean of the normalised rows, and the loadings of the components."""
+    found = principal_components(
+        store.array(Kind.SUMMARY, plan.source),
+        COMPONENTS,
+        scaling_given(store, plan),
+        sample_of(store, plan)[0],
+    )
+    store.publish_array(Kind.ARRAY, plan.key, np.vstack([found.mean, found.loadings.T]))
 
 
 @derives("projection")
