@@ -26,6 +26,7 @@ SUMMARIES = ("l2", "rms", "mean", "max_abs", "active_fraction")
 SIZES = (64, 128)
 MEMBERS, LOOKED_AT = 2, 4
 SECOND_AT_MOST = 12e6
+LARGE, SHALLOW = 60e6, 2
 QUICK = 12
 # Parts of names, from small to large: which members are worth counting.
 _HINTS = ("test", "atto", "femto", "pico", "nano", "xxs", "xx", "tiny", "mini", "xs", "small", "_s", "0", "1")
@@ -134,7 +135,7 @@ def verdict(member: Member) -> tuple[list[str], bool]:
 
 
 def _faults(member: Member) -> list[str]:
-    built, described = _smallest(member.name)
+    built, described = _smallest(member)
     faults = [
         f"no layers of granularity {granularity}"
         for granularity in ("stage", "block", "leaf")
@@ -146,8 +147,8 @@ def _faults(member: Member) -> list[str]:
     return faults + _summary_faults(built, described, outputs)
 
 
-def _smallest(name: str) -> tuple[Any, Any]:
-    """Build a model at the smallest size that it takes."""
+def _smallest(member: Member) -> tuple[Any, Any]:
+    """Build a model at the smallest size that it takes; of a large one, where that can be chosen, two blocks."""
     import timm
 
     from channelexplorer_dash.errors import ModelError
@@ -155,25 +156,29 @@ def _smallest(name: str) -> tuple[Any, Any]:
     from channelexplorer_dash.models.build import build
     from channelexplorer_dash.specs import ModelSpec
 
-    config = timm.get_pretrained_cfg(name)
+    config = timm.get_pretrained_cfg(member.name)
     channels, default, _ = config.input_size if config is not None else (3, 224, 224)
-    for size in (*(size for size in SIZES if size < default), default):
-        for options in ({"img_size": size}, {}):
-            if size == default and options:
-                continue
-            spec = ModelSpec(
-                name="zoo",
-                source=f"timm:{name}",
-                options=options,
-                preprocessing={"input_size": [channels, size, size]},
-            )
-            try:
-                built = build(spec)
-                return built, describe(built)
-            except ModelError:
-                if size == default:
-                    raise
-    raise AssertionError("the default size is the last")
+    fixed = config is not None and config.fixed_input_size
+    shallow = [{"depth": SHALLOW}, {}] if member.parameters > LARGE else [{}]
+    tries = [
+        (size, {**depth, **({"img_size": size} if fixed and size != default else {})})
+        for depth in shallow
+        for size in (*(size for size in SIZES if size < default), default)
+    ]
+    for size, options in tries:
+        spec = ModelSpec(
+            name="zoo",
+            source=f"timm:{member.name}",
+            options=options,
+            preprocessing={"input_size": [channels, size, size]},
+        )
+        try:
+            built = build(spec)
+            return built, describe(built)
+        except ModelError:
+            if (size, options) == tries[-1]:
+                raise
+    raise AssertionError("the last try raises")
 
 
 def _outputs(built: Any) -> dict[str, tuple[Any, Any]]:
@@ -271,15 +276,24 @@ def _graph_faults(described: Any, outputs: dict[str, tuple[Any, Any]]) -> list[s
             reached.add(at)
     calls = {node.name for node in nodes if not node.operation}
     leaves = {
-        name for name, (module, _) in outputs.items() if name and next(module.parameters(recurse=False), None) is not None
+        name
+        for name, (module, _) in outputs.items()
+        if name and next(module.parameters(recurse=False), None) is not None
     }
     covered = {name for node in nodes for name in node.inside} | calls
     lost = sorted(name for name in leaves if name not in covered)
-    adrift = [node.name or node.operation for at, node in enumerate(nodes) if at not in reached]
+    # What is the same for both images is made from parameters alone, as a table of positions.
+    layers = {layer.name for layer in described.layers if not _same_for_both(outputs[layer.name][1])}
+    adrift = [node.name for at, node in enumerate(nodes) if at not in reached and node.name in layers]
     faults = [f"graph: {problem}" for problem in graph.problems]
     faults += [f"graph lacks {len(lost)}: {', '.join(lost[:3])}"] if lost else []
     faults += [f"graph: {len(adrift)} without way from the image: {', '.join(adrift[:3])}"] if adrift else []
     return faults + ([] if set(graph.outputs) & reached else ["graph: no way to the output"])
+
+
+def _same_for_both(output: Any) -> bool:
+    first, second = output.reshape(2, -1)
+    return bool((first == second).all().item())
 
 
 def _summary_faults(built: Any, described: Any, outputs: dict[str, tuple[Any, Any]]) -> list[str]:
@@ -291,7 +305,7 @@ def _summary_faults(built: Any, described: Any, outputs: dict[str, tuple[Any, An
     for layer in layers:
         module, output = outputs[layer.name]
         maps = reference_maps(module, layer, output)
-        expected = _reference(maps, dense=output.ndim == 2)
+        expected = _reference(maps, dense=layer.layout == "dense")
         scale = np.abs(maps).max() + 1e-30
         for name, values in expected.items():
             tolerance = 1e-6 if name == "active_fraction" else 1e-4 * scale

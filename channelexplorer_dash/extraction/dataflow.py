@@ -71,7 +71,11 @@ class Flow:
         """Return the graph of the pass, from the input to the output."""
         return Dataflow(tuple(self._nodes), tuple(sorted(self.origins(output))), tuple(problems))
 
-    def _add(self, name: str, origins: frozenset[int], inside: Sequence[str], *, is_call: bool) -> frozenset[int]:
+    def _add(
+        self, name: str, origins: frozenset[int], inside: Sequence[str], *, is_call: bool
+    ) -> frozenset[int]:
         path = tuple(inside)
-        self._nodes.append(FlowNode(name if is_call else "", path, tuple(sorted(origins)), "" if is_call else name))
+        self._nodes.append(
+            FlowNode(name if is_call else "", path, tuple(sorted(origins)), "" if is_call else name)
+        )
         return frozenset([len(self._nodes) - 1])

@@ -95,22 +95,34 @@ def coarser(places: Placed, axes: list[int], tensor: Tensor) -> Placed | None:
     nowhere = prod(places.grid) * len(places.ids) + 1
     least = torch.where(places.ids > 0, places.ids, nowhere).amin(axes, keepdim=True)
     least = torch.where(least < nowhere, least, 0)
-    rows, columns = places.grid
+    grid = places.grid
     if not all(places.constant(axis) for axis in axes):
-        cells, ranks = torch.unique(least[least > 0], return_inverse=True)
-        images = len(torch.unique((cells - 1).div(rows * columns, rounding_mode="floor")))
-        step = round((rows * columns * images / max(1, len(cells))) ** 0.5)
-        if step < 1 or rows % step or columns % step or rows * columns * images != len(cells) * step**2:
+        found = condensed(least, grid)
+        if found is None:
             return Placed(None)
-        least = least.clone()
-        least[least > 0] = ranks + 1
-        rows, columns = rows // step, columns // step
+        least, grid = found
     if least.ndim != tensor.ndim:
         least = least.squeeze(axes)
-    expanded = list(least.shape) == list(tensor.shape)
-    if not expanded and (len(axes) > 1 or least.ndim != tensor.ndim):
+    fits = least.ndim == tensor.ndim and all(
+        one in {1, other} for one, other in zip(least.shape, tensor.shape, strict=True)
+    )
+    return Placed(least.expand(tensor.shape), grid) if fits else None
+
+
+def condensed(ids: Tensor, grid: tuple[int, int]) -> tuple[Tensor, tuple[int, int]] | None:
+    """Return ids of every second, third, … row and column counted on the coarser grid that they make.
+
+    None where they are not evenly spread.
+    """
+    rows, columns = grid
+    cells, ranks = torch.unique(ids[ids > 0], return_inverse=True)
+    images = len(torch.unique((cells - 1).div(rows * columns, rounding_mode="floor")))
+    step = round((rows * columns * images / max(1, len(cells))) ** 0.5)
+    if step < 1 or rows % step or columns % step or rows * columns * images != len(cells) * step**2:
         return None
-    return Placed(least.expand(tensor.shape), (rows, columns))
+    result = ids.clone()
+    result[ids > 0] = ranks + 1
+    return result, (rows // step, columns // step)
 
 
 class Places:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
+from channelexplorer_dash.errors import ModelError
 from channelexplorer_dash.extraction.axes import find_layout, last_layout, own_layout, token_grid
 from channelexplorer_dash.extraction.dataflow import Flow
 from channelexplorer_dash.extraction.places import Placed, Places, placed
@@ -85,18 +87,22 @@ def trace(module: nn.Module, batch: Tensor, watch: Watch | None = None) -> Trace
     Raises
     ------
     ModelError
-        If the forward pass fails.
+        If the forward pass fails, or the module is torch.jit's.
     """
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ModelError(
+            "The model was compiled by torch.jit, which hides its layers. Take it as it was before that."
+        )
     handles = []
     with exclusive(module):
         given = as_input(module, batch)
         recorder = _Recorder(given, watch)
         try:
             for name, part in module.named_modules():
+                if isinstance(part, torch.jit.ScriptModule):
+                    continue
                 handles.append(part.register_forward_pre_hook(recorder.entering(name), with_kwargs=True))
-                handles.append(
-                    part.register_forward_hook(recorder.leaving, with_kwargs=True)
-                )
+                handles.append(part.register_forward_hook(recorder.leaving, with_kwargs=True))
             try:
                 with recorder.observer:
                     output = module(given)
