@@ -1,4 +1,4 @@
-"""Every timm architecture family: layers, channel axes, the dataflow graph, summaries against a plain reference.
+"""Every timm architecture family: layers, channel axes, dataflow graph, summaries against a reference.
 
 Families are timm's modules (``timm.list_modules``). Of each, members are chosen by code: of those with the
 smallest input that names hint to be small, the two with the fewest parameters, counted without memory (on the
@@ -148,7 +148,7 @@ def _faults(member: Member) -> list[str]:
 
 
 def _smallest(member: Member) -> tuple[Any, Any]:
-    """Build a model at the smallest size that it takes; of a large one, where that can be chosen, two blocks."""
+    """Build a model at the smallest size that it takes; a large one, where it can be, of two blocks."""
     import timm
 
     from channelexplorer_dash.errors import ModelError
@@ -267,7 +267,7 @@ def _axis_faults(built: Any, described: Any, outputs: dict[str, tuple[Any, Any]]
 
 
 def _graph_faults(described: Any, outputs: dict[str, tuple[Any, Any]]) -> list[str]:
-    """What of the graph is missing: problems, leaves without a node, nodes off the way from image to output."""
+    """Return what the graph lacks: leaves without a node, nodes off the way from the image, an output."""
     graph = described.dataflow
     nodes = graph.nodes
     reached = {0}

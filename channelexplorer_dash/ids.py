@@ -69,6 +69,9 @@ DATASET_NOTES = "ce-dataset-notes"
 
 # Layers
 GRANULARITY = "ce-granularity"
+LAYERS_AS = "ce-layers-as"
+FLOW = "ce-flow"
+FLOW_ZOOM = "ce-flow-zoom"
 LAYER_FILTER = "ce-layer-filter"
 PROFILE = "ce-profile"
 PROFILE_STATUS = "ce-profile-status"

@@ -32,8 +32,8 @@ def activation_map(built: BuiltModel, image: Image.Image, layer: Layer, channel:
     -------
     numpy.ndarray
         float32 (H, W) in the layer's own resolution, over the area that the model saw (after resizing and
-        cropping). Tokens, also those of windows and those that lie transposed, are put where on the image they
-        come from, as far as the pass shows it (:mod:`.places`); class and register tokens are left out. Where
+        cropping). Tokens, also those of windows and transposed ones, are put where on the image they
+        come from, as far as the pass shows it (:mod:`.places`), without class and register tokens. Where
         there are no positions (a dense output, a layer over positions) the map is one cell that holds the
         value, or the mean over the tokens. Non-finite values are 0.
 
@@ -49,7 +49,7 @@ def activation_map(built: BuiltModel, image: Image.Image, layer: Layer, channel:
             f"The layer {layer.name!r} has no channel {channel}: they go from 0 to {layer.channels - 1}."
         )
     batch = built.transform(image).unsqueeze(0)
-    plain = layer.layout == "nchw" and len(layer.shape) == 3 or layer.layout == "dense"
+    plain = layer.layout == "dense" or (layer.layout == "nchw" and len(layer.shape) == 3)
     values, cells, grid = (
         _seen(built, batch, layer, channel) if plain else _placed(built, batch, layer, channel)
     )
@@ -96,9 +96,7 @@ def _placed(built: BuiltModel, batch: Tensor, layer: Layer, channel: int) -> _Se
 
     trace(built.module, batch, keep)
     if not found:
-        raise ModelError(
-            f"The model did not run the layer {layer.name!r}. Read the model's layers again and choose one of them."
-        )
+        raise ModelError(f"The model did not run the layer {layer.name!r}. Read the model's layers again.")
     return found[0]
 
 

@@ -8,7 +8,7 @@ well; what keeps a shape keeps the ids; convolutions and poolings of a whole ima
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -18,12 +18,55 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 _MOVES = frozenset(
-    """view reshape permute transpose swapaxes swapdims movedim moveaxis flatten unflatten squeeze unsqueeze
-    contiguous clone detach roll pad cat concat concatenate stack chunk split split_with_sizes tensor_split
-    unbind __getitem__ select narrow expand repeat tile flip index_select gather take_along_dim pixel_shuffle
-    pixel_unshuffle channel_shuffle unfold t __get__ repeat_interleave hstack vstack""".split()
+    {
+        "__get__",
+        "__getitem__",
+        "cat",
+        "channel_shuffle",
+        "chunk",
+        "clone",
+        "concat",
+        "concatenate",
+        "contiguous",
+        "detach",
+        "expand",
+        "flatten",
+        "flip",
+        "gather",
+        "hstack",
+        "index_select",
+        "moveaxis",
+        "movedim",
+        "narrow",
+        "pad",
+        "permute",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "repeat",
+        "repeat_interleave",
+        "reshape",
+        "roll",
+        "select",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "stack",
+        "swapaxes",
+        "swapdims",
+        "t",
+        "take_along_dim",
+        "tensor_split",
+        "tile",
+        "transpose",
+        "unbind",
+        "unflatten",
+        "unfold",
+        "unsqueeze",
+        "view",
+        "vstack",
+    }
 )
-_REDUCTIONS = frozenset("amax amin max min mean sum".split())
+_REDUCTIONS = frozenset({"amax", "amin", "max", "min", "mean", "sum"})
 _NEW_GRID = ("conv", "pool", "interpolate", "upsample")
 
 
@@ -216,7 +259,7 @@ def tensors(value: Any) -> Iterator[Tensor]:
     """Yield every tensor inside tuples, lists and mappings, in order."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, dict) or hasattr(value, "values") and callable(value.values):
+    elif isinstance(value, Mapping):
         for part in value.values():
             yield from tensors(part)
     elif isinstance(value, (tuple, list)):

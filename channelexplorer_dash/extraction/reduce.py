@@ -81,7 +81,7 @@ def reduce_activation(activation: Tensor, layer: Layer, summaries: Sequence[str]
 
 
 def joined(activation: Tensor, layer: Layer) -> Tensor:
-    """Return an output with the parts of each image beside each other: (B, folds · T, C), (B, C, folds · L)."""
+    """Return an output with the parts of an image side by side: (B, folds · T, C), (B, C, folds · L)."""
     if layer.folds == 1:
         return activation
     parts = activation.unflatten(0, (-1, layer.folds))

@@ -95,9 +95,8 @@ def forward_error(error: Exception, batch: Tensor) -> ModelError:
         )
     if isinstance(error, TypeError) and "required positional argument" in str(error):
         return ModelError(
-            f"The model asks for more than the images ({reason}). It is called with the batch of images alone, "
-            "as its first argument: give the other arguments of `forward` defaults, or register a module that "
-            "passes them on."
+            f"The model asks for more than the images ({reason}). It is called with the batch of images "
+            "alone: give the other arguments of `forward` defaults, or register a module that passes them on."
         )
     return ModelError(
         f"The model failed on images of {size} ({reason}). If it takes another size, set "

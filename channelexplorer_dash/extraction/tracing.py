@@ -1,4 +1,4 @@
-"""One forward pass, recorded: which module ran when, inside which, with what output, and what flowed where."""
+"""One forward pass, recorded: which module ran when, inside which, with what output; what flowed where."""
 
 from __future__ import annotations
 

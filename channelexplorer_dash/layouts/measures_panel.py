@@ -66,7 +66,7 @@ def measure_table(matrix: MeasureMatrix) -> list[Component]:
             *[html.Th(_column(measure), scope="col") for measure in matrix.figures],
         ]
     )
-    shades = {measure: _shades(measure, rows) for measure, rows in matrix.figures.items()}
+    shades = {measure: shades(measure, rows) for measure, rows in matrix.figures.items()}
     rows = [
         html.Tr(
             [
@@ -102,7 +102,7 @@ def _column(measure: Measure) -> Component:
     )
 
 
-def _shades(measure: Measure, rows: tuple[LayerFigure, ...]) -> list[int | None]:
+def shades(measure: Measure, rows: tuple[LayerFigure, ...]) -> list[int | None]:
     """Return how good each layer is in its column, 0 to 5; None where nothing is known."""
     sign = {"higher": 1.0, "lower": -1.0, "neither": 0.0}[MEASURES[measure].better]
     known = [sign * row.value for row in rows if row.value is not None]

@@ -147,13 +147,31 @@ def test_a_view_that_was_tampered_with(call: Call, functions: Callbacks) -> None
 def test_the_profile_tells_when_it_is_complete(call: Call, functions: Callbacks, computed: View) -> None:
     trigger = {prop(ids.part("profile", "tick", "all"), "data"): 1}
     rows, status, key, profiled, state = call(
-        functions["show_profile"], 1, "stage", "knn", None, computed.to_json(), None, None, triggered=trigger
+        functions["show_profile"],
+        1,
+        "stage",
+        "list",
+        "knn",
+        None,
+        computed.to_json(),
+        None,
+        None,
+        triggered=trigger,
     )
     assert len(rows) >= 4
     assert "chance 0.10" in str(status)
     assert (profiled, state["phase"]) == (True, "idle")
     again = call(
-        functions["show_profile"], 2, "stage", "knn", None, computed.to_json(), key, state, triggered=trigger
+        functions["show_profile"],
+        2,
+        "stage",
+        "list",
+        "knn",
+        None,
+        computed.to_json(),
+        key,
+        state,
+        triggered=trigger,
     )
     assert again[0] is no_update
 

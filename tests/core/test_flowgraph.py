@@ -87,7 +87,7 @@ def test_crossings_are_undone() -> None:
 @settings(max_examples=25, deadline=None)
 def test_spread_is_the_nearest_in_order(wanted: list[float]) -> None:
     target = np.asarray(wanted)
-    found = _spread(target)
+    found = _spread(target, np.ones(len(target)))
     assert (np.diff(found) >= 1 - 1e-9).all()
     apart = [{"type": "ineq", "fun": lambda x, i=i: x[i + 1] - x[i] - 1} for i in range(len(wanted) - 1)]
     best = minimize(lambda x: ((x - target) ** 2).sum(), np.arange(len(wanted)) * 1.0, constraints=apart)

@@ -57,7 +57,7 @@ def outputs(model: BuiltModel, batch: Tensor) -> dict[str, Tensor]:
     return found
 
 
-# Where the channels of an output are: 1, -1, or (windows an image, -1) for what is folded into the first axis.
+# Where the channels of an output are: 1, -1, or (windows an image, -1) where these are on the first axis.
 Axes = Mapping[str, int | tuple[int, int]]
 ODD: dict[str, tuple[nn.Module, Axes]] = {
     "called twice, in place": (
@@ -131,7 +131,7 @@ def test_further_inputs_need_defaults() -> None:
 
 def test_scripted_modules_say_why() -> None:
     scripted = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
-    with pytest.raises(ModelError, match="torch.jit, which hides its layers"):
+    with pytest.raises(ModelError, match=r"torch\.jit, which hides its layers"):
         describe(built(scripted))
 
 
