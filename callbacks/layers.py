@@ -71,9 +71,16 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         return rows, profile_status(profile), key, done or no_update, lines.working(profile.job)
 
     app.clientside_callback(
-        "function (zoom) { return {'--ce-zoom': zoom || 1}; }",
+        script("zoomGraph"),
         Output(ids.PROFILE, "style"),
         Input(ids.FLOW_ZOOM, "value"),
+    )
+    app.clientside_callback(
+        script("enlargeGraph"),
+        Output(ids.LAYERS_VIEW, "className"),
+        Output(ids.FLOW_LARGE, "children"),
+        Input(ids.FLOW_LARGE, "n_clicks"),
+        Input(ids.LAYERS_AS, "value"),
     )
 
     app.clientside_callback(

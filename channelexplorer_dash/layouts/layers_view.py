@@ -44,15 +44,27 @@ def layers_view(granularity: Granularity, layers_as: LayersAs, measure: Measure)
                 [
                     segmented(ids.LAYERS_AS, "", WAYS, layers_as),
                     help_button("flow"),
-                    dbc.Input(
-                        id=ids.FLOW_ZOOM,
-                        type="range",
-                        min=0.3,
-                        max=1.5,
-                        step=0.1,
-                        value=1,
-                        className="ce-range ce-flow-zoom",
-                        **aria(label="Size of the graph"),
+                    html.Label(
+                        [
+                            html.Span("Size", className="ce-label"),
+                            dbc.Input(
+                                id=ids.FLOW_ZOOM,
+                                type="range",
+                                min=0.3,
+                                max=1.5,
+                                step=0.1,
+                                value=1,
+                                className="ce-range",
+                            ),
+                        ],
+                        className="ce-field ce-flow-zoom",
+                    ),
+                    html.Button(
+                        "Enlarge",
+                        id=ids.FLOW_LARGE,
+                        className="ce-link ce-flow-large",
+                        type="button",
+                        n_clicks=0,
                     ),
                 ],
                 className="ce-layers-as",
@@ -69,6 +81,7 @@ def layers_view(granularity: Granularity, layers_as: LayersAs, measure: Measure)
             status_line("profile", PROFILE_LINE, "Computing the depth profile"),
             html.Div(waiting("Reading the model …"), id=ids.PROFILE, className="ce-profile"),
         ],
+        id=ids.LAYERS_VIEW,
         className="ce-section ce-layers",
         **aria(label="Layers"),
     )

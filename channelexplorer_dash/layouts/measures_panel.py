@@ -66,13 +66,13 @@ def measure_table(matrix: MeasureMatrix) -> list[Component]:
             *[html.Th(_column(measure), scope="col") for measure in matrix.figures],
         ]
     )
-    shades = {measure: shades(measure, rows) for measure, rows in matrix.figures.items()}
+    shaded = {measure: shades(measure, rows) for measure, rows in matrix.figures.items()}
     rows = [
         html.Tr(
             [
                 html.Th(layer.name, scope="row", title=layer.name),
                 *[
-                    html.Td(_cell(measure, figures[i], shades[measure][i]))
+                    html.Td(_cell(measure, figures[i], shaded[measure][i]))
                     for measure, figures in matrix.figures.items()
                 ],
             ]
