@@ -49,7 +49,7 @@ def find_layout(
     -------
     Layout or None
         ``nchw`` also stands for (B, C, L) and (B, C, D, H, W) outputs of 1-D and 3-D convolutions. None
-        for outputs of more than four axes whose channels are not known to be first.
+        for outputs of more than four axes of which nothing is known.
     """
     own = own_layout(module, shape)
     if own is not None:
@@ -73,9 +73,9 @@ def own_layout(module: nn.Module, shape: tuple[int, ...]) -> Layout | None:
     return None if first is None else "nchw" if first else last_layout(shape)
 
 
-def last_layout(shape: tuple[int, ...]) -> Layout | None:
-    """Return the layout of an output with its channels last; None for more than four axes."""
-    return "tokens" if len(shape) == 3 else "nhwc" if len(shape) == 4 else None
+def last_layout(shape: tuple[int, ...]) -> Layout:
+    """Return the layout of an output with its channels last; of more than four axes, all others are tokens."""
+    return "nhwc" if len(shape) == 4 else "tokens"
 
 
 def token_grid(tokens: int, image: tuple[int, int]) -> tuple[int, int] | None:

@@ -104,12 +104,15 @@ class Placed:
         wanted = torch.arange(images).unsqueeze(1)
         return len(self.ids) // images if bool(((rows == 0) | (owner == wanted)).all().item()) else None
 
-    def natural(self) -> bool:
-        """Whether the tensor is (B, C, H, W) with the cells in their order."""
+    def owners(self) -> Tensor | None:
+        """Return whose image each (C, H, W) of a tensor is, int64 (n,), if its cells lie in their order."""
         ids = self.ids
         if ids is None or ids.ndim != 4 or tuple(ids.shape[2:]) != self.grid or not self.constant(1):
-            return False
-        return bool((ids[:, 0].flatten() == torch.arange(1, 1 + ids[:, 0].numel())).all().item())
+            return None
+        cells = prod(self.grid)
+        owners = (ids[:, 0, 0, 0] - 1).div(cells, rounding_mode="floor")
+        natural = owners.unsqueeze(1) * cells + torch.arange(1, 1 + cells)
+        return owners if bool((ids[:, 0].flatten(1) == natural).all().item()) else None
 
 
 def placed(shape: tuple[int, ...], axis: int, grid: tuple[int, int], prefix: int = 0) -> Placed:
@@ -150,6 +153,23 @@ def coarser(places: Placed, axes: list[int], tensor: Tensor) -> Placed | None:
         one in {1, other} for one, other in zip(least.shape, tensor.shape, strict=True)
     )
     return Placed(least.expand(tensor.shape), grid) if fits else None
+
+
+def resampled(places: Placed, tensor: Tensor) -> Placed | None:
+    """Return the places of what a convolution, a pooling or an interpolation makes of (n, C, H, W)."""
+    rows, columns = tensor.shape[2], tensor.shape[3]
+    owners = places.owners()
+    if owners is not None:
+        cells = owners.view(-1, 1, 1, 1) * rows * columns + torch.arange(1, 1 + rows * columns).view(
+            rows, columns
+        )
+        return Placed(cells.expand(tensor.shape), (rows, columns))
+    ids = places.ids
+    if ids is None or not places.constant(1) or ids.shape[2] % rows or ids.shape[3] % columns:
+        return Placed(None)
+    # Inside a window: every second, third, … row and column of it.
+    found = condensed(ids[:, :1, :: ids.shape[2] // rows, :: ids.shape[3] // columns], places.grid)
+    return Placed(found[0].expand(tensor.shape), found[1]) if found else Placed(None)
 
 
 def condensed(ids: Tensor, grid: tuple[int, int]) -> tuple[Tensor, tuple[int, int]] | None:
@@ -213,8 +233,8 @@ class Places:
             axes = [axis for axis in (*args[1:2], kwargs.get("dim"), kwargs.get("axis")) if axis is not None]
             if axes and not isinstance(axes[0], Tensor):
                 return coarser(first, [axes[0]] if isinstance(axes[0], int) else list(axes[0]), tensor)
-        if any(word in name for word in _NEW_GRID) and tensor.ndim == 4 and first.natural():
-            return placed(tuple(tensor.shape), 1, (tensor.shape[2], tensor.shape[3]))
+        if any(word in name for word in _NEW_GRID) and tensor.ndim == 4 and given[0].ndim == 4:
+            return resampled(first, tensor)
         same = [self._known[other] for other in given if other.shape == tensor.shape]
         return next((found for found in same if found.ids is not None), same[0] if same else None)
 

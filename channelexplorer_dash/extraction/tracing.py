@@ -186,7 +186,7 @@ class _Recorder:
         if not folds or call.layout is None:
             return
         shape = tuple(tensor.shape)
-        if folds > 1:
+        if folds > 1 or (len(shape) > 4 and call.layout == "tokens"):
             call.layout, shape = _joined(call.layout, shape, folds)
             call.folds = folds
         call.shape = shape

@@ -39,7 +39,8 @@ class Layer:
         Class and register tokens before the positions of a ``tokens`` layer.
     folds
         Into how many parts of the output's first axis each image is cut (windows of an attention, patches
-        of patches). ``shape`` has them together again: ``tokens`` (folds · T, C), ``nchw`` (C, folds · L).
+        of patches). ``shape`` has them together again: ``tokens`` (folds · T, C), ``nchw`` (C, folds · L);
+        so are all axes but the last of an output with more than four, its channels last.
     """
 
     name: str
