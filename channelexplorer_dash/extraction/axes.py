@@ -74,7 +74,7 @@ def own_layout(module: nn.Module, shape: tuple[int, ...]) -> Layout | None:
 
 
 def last_layout(shape: tuple[int, ...]) -> Layout:
-    """Return the layout of an output with its channels last; of more than four axes, all others are tokens."""
+    """Return the layout of an output with its channels last; beyond four axes the others are tokens."""
     return "nhwc" if len(shape) == 4 else "tokens"
 
 

@@ -257,10 +257,18 @@ class Places:
             try:
                 moved = list(tensors(function(*args, **kwargs)))
             except (RuntimeError, TypeError, IndexError, NotImplementedError):
-                moved = []
+                moved = self._moved_as_floats(function, args, kwargs)
         for at, tensor in enumerate(returned):
             if tensor.is_floating_point():
                 self.put(tensor, Placed(moved[at], grid) if at < len(moved) else Placed(None))
+
+    def _moved_as_floats(self, function: Callable[..., Any], args: Any, kwargs: Any) -> list[Tensor]:
+        """Move ids with a function that takes no whole numbers; doubles hold them exactly."""
+        given = [value.double() if isinstance(value, Tensor) else value for value in args]
+        try:
+            return [moved.long() for moved in tensors(function(*given, **kwargs))]
+        except (RuntimeError, TypeError, IndexError, NotImplementedError):
+            return []
 
     def _as_ids(self, value: Any) -> Any:
         if isinstance(value, Tensor):
