@@ -143,10 +143,12 @@ def _faults(member: Member) -> list[str]:
         for granularity in ("stage", "block", "leaf")
         if not described.at(granularity)
     ]
-    outputs = _outputs(built)
-    faults += _layer_faults(built, described, outputs)
+    outputs, others = _outputs(built, seed=0), _outputs(built, seed=1)
+    # What does not change with the images is made from parameters alone, as a table of positions.
+    seeing = {name for name, (_, output) in outputs.items() if not bool((output == others[name][1]).all())}
+    faults += _layer_faults(built, described, outputs, seeing)
     faults += _axis_faults(described, outputs)
-    faults += _graph_faults(described, outputs)
+    faults += _graph_faults(described, outputs, seeing)
     return faults + _summary_faults(built, described, outputs)
 
 
@@ -196,7 +198,7 @@ def _wake(module: Any) -> None:
                 parameter.copy_(parameter + 0.3 * torch.randn(parameter.shape, generator=generator))
 
 
-def _outputs(built: Any) -> dict[str, tuple[Any, Any]]:
+def _outputs(built: Any, seed: int) -> dict[str, tuple[Any, Any]]:
     """Return (module, output) by layer name, outputs as they were when their module ended."""
     import torch
 
@@ -216,17 +218,17 @@ def _outputs(built: Any) -> dict[str, tuple[Any, Any]]:
 
         handles.append(part.register_forward_hook(keep))
     with torch.inference_mode():
-        built.module(noise(built))
+        built.module(noise(built, seed))
     for handle in handles:
         handle.remove()
     return found
 
 
-def noise(built: Any) -> Any:
-    """Return two images of noise, the same each time."""
+def noise(built: Any, seed: int) -> Any:
+    """Return two images of noise, the same for each seed."""
     import torch
 
-    return torch.randn(2, *built.input_size, generator=torch.Generator().manual_seed(0))
+    return torch.randn(2, *built.input_size, generator=torch.Generator().manual_seed(seed))
 
 
 def own_axis(module: Any) -> tuple[int, int] | None:
@@ -264,7 +266,9 @@ def reference_maps(module: Any, layer: Any, output: Any) -> Any:
     return values[..., layer.prefix_tokens :].numpy()
 
 
-def _layer_faults(built: Any, described: Any, outputs: dict[str, tuple[Any, Any]]) -> list[str]:
+def _layer_faults(
+    built: Any, described: Any, outputs: dict[str, tuple[Any, Any]], seeing: set[str]
+) -> list[str]:
     """Return which modules with channels of their own are no layer, though they tell the images apart."""
     layers = {layer.name for layer in described.layers}
     # A norm with its activation inside shows as that activation, whose output is its own.
@@ -272,12 +276,10 @@ def _layer_faults(built: Any, described: Any, outputs: dict[str, tuple[Any, Any]
     lost = [
         name
         for name, (module, output) in outputs.items()
-        if name
-        and name not in layers | outer
+        if name in seeing - layers - outer - {""}
         and own_axis(module) is not None
         and output.ndim >= 2
         and len(output) % 2 == 0
-        and not _same_for_both(output)
     ]
     faults = [f"no layer: {len(lost)} of {len(outputs)}: {', '.join(lost[:4])}"] if lost else []
     prefix = getattr(built.module, "num_prefix_tokens", 0)
@@ -311,7 +313,7 @@ def _axis_faults(described: Any, outputs: dict[str, tuple[Any, Any]]) -> list[st
     return [f"axis of {len(wrong)}: {', '.join(wrong[:3])}"] if wrong else []
 
 
-def _graph_faults(described: Any, outputs: dict[str, tuple[Any, Any]]) -> list[str]:
+def _graph_faults(described: Any, outputs: dict[str, tuple[Any, Any]], seeing: set[str]) -> list[str]:
     """Return what the graph lacks: leaves without a node, nodes off the way from the image, an output."""
     graph = described.dataflow
     nodes = graph.nodes
@@ -327,8 +329,7 @@ def _graph_faults(described: Any, outputs: dict[str, tuple[Any, Any]]) -> list[s
     }
     covered = {name for node in nodes for name in node.inside} | calls
     lost = sorted(name for name in leaves if name not in covered)
-    # What is the same for both images is made from parameters alone, as a table of positions.
-    layers = {layer.name for layer in described.layers if not _same_for_both(outputs[layer.name][1])}
+    layers = {layer.name for layer in described.layers} & seeing
     adrift = [node.name for at, node in enumerate(nodes) if at not in reached and node.name in layers]
     faults = [f"graph: {problem}" for problem in graph.problems]
     faults += [f"graph lacks {len(lost)}: {', '.join(lost[:3])}"] if lost else []
@@ -336,16 +337,11 @@ def _graph_faults(described: Any, outputs: dict[str, tuple[Any, Any]]) -> list[s
     return faults + ([] if set(graph.outputs) & reached else ["graph: no way to the output"])
 
 
-def _same_for_both(output: Any) -> bool:
-    first, second = output.reshape(2, -1)
-    return bool((first == second).all().item())
-
-
 def _summary_faults(built: Any, described: Any, outputs: dict[str, tuple[Any, Any]]) -> list[str]:
     from channelexplorer_dash.extraction.forward import run_batch
 
     layers = described.layers
-    found = run_batch(built.module, noise(built), layers, SUMMARIES, output=False).summaries
+    found = run_batch(built.module, noise(built, seed=0), layers, SUMMARIES, output=False).summaries
     wrong = []
     for layer in layers:
         module, output = outputs[layer.name]
