@@ -213,6 +213,8 @@ class Places:
         if not given:
             return
         returned = list(tensors(result))
+        if not returned:
+            return
         name = function.__name__
         if name in _MOVES:
             self._move(function, name, args, kwargs, returned, self._known[given[0]].grid)

@@ -38,19 +38,23 @@ class Observer(TorchFunctionMode):
         result = func(*args, **kwargs)
         # Functions without a name are torch's own bookkeeping.
         if not self._busy and hasattr(func, "__name__"):
-            with self.pausing():
+            # Places that are lost cost an overlay its grid, and the graph nothing.
+            with self.pausing(heard=False):
                 self._places.follow(func, args, kwargs, result)
+            with self.pausing():
                 self._flow.follow(func, args, kwargs, result, self.inside)
         return result
 
     @contextmanager
-    def pausing(self) -> Iterator[None]:
-        """Do something with tensors that is no part of the pass; its errors become problems."""
+    def pausing(self, *, heard: bool = True) -> Iterator[None]:
+        """Do something with tensors that is no part of the pass; its errors become problems if ``heard``."""
         before, self._busy = self._busy, True
         try:
             with torch.no_grad():
                 yield
         except Exception as error:
+            if not heard:
+                return
             self.problems[f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:100]}"] = None
         finally:
             self._busy = before
