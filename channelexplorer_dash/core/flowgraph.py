@@ -20,8 +20,6 @@ Edge = tuple[int, int]
 _SWEEPS, _PATIENCE = 12, 2
 # How much of a column an edge takes that passes a row.
 _THIN = 0.14
-# Merges of branches that stand between layers, as one sign; what shapes an operation has is not shown.
-MERGES = ("+", "×", "concat", "attention", "matmul")
 
 
 @dataclass(frozen=True)

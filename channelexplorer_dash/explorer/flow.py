@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channelexplorer_dash.core.flowgraph import Step, chain, collapse, draw
+from channelexplorer_dash.core.flowgraph import FlowNet, Step, chain, collapse, draw
 from channelexplorer_dash.models.description import ModelDescription
 from channelexplorer_dash.results import LayerGraph
 from channelexplorer_dash.selection import Granularity
@@ -18,5 +18,5 @@ def layer_graph(description: ModelDescription, granularity: Granularity) -> Laye
     unseen = tuple(name for name in names if name not in net.layers)
     if unseen:
         blank = ("",) * len(unseen)
-        net = type(net)(net.layers + unseen, net.operations + blank, net.edges, net.missing)
+        net = FlowNet(net.layers + unseen, net.operations + blank, net.edges, net.missing)
     return LayerGraph(net, draw(len(net.layers), net.edges), flow.problems)

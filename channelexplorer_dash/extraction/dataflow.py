@@ -38,10 +38,6 @@ class Flow:
         none: frozenset[int] = frozenset()
         return none.union(*(self._origins.get(tensor, none) for tensor in tensors(value)))
 
-    def adopt(self, batch: Tensor) -> None:
-        """Take another tensor as the model's input."""
-        self._origins[batch] = frozenset([0])
-
     def follow(
         self, function: Callable[..., Any], args: Any, kwargs: Any, result: Any, inside: Sequence[str]
     ) -> None:

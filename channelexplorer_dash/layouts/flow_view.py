@@ -17,7 +17,7 @@ from channelexplorer_dash.results import LayerFigure, LayerGraph, Profile
 
 # Pixels: a node, a column with the gap beside it, a row with the gap below, the sign of an operation.
 NODE, HEIGHT, COLUMN, ROW, SIGN, MARGIN = 128, 24, 142, 42, 24, 6
-_SIGNS = {"input": "image", "concat": "concat", "attention": "attention", "matmul": "matmul"}
+_SIGNS = {"input": "image"}
 _WORDS = {
     "input": "the image",
     "+": "sum",
