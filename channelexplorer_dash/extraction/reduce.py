@@ -84,7 +84,7 @@ def joined(activation: Tensor, layer: Layer) -> Tensor:
     """Return an output with the parts of an image side by side: (B, folds · T, C), (B, C, folds · L)."""
     if layer.folds == 1 and (layer.layout != "tokens" or activation.ndim == 3):
         return activation
-    parts = activation.unflatten(0, (-1, layer.folds))
+    parts: Tensor = activation.unflatten(0, (-1, layer.folds))
     return parts.movedim(2, 1).flatten(2) if layer.layout == "nchw" else parts.flatten(1, -2)
 
 

@@ -244,8 +244,8 @@ class _Recorder:
         if layout in {"nchw", "nhwc"} and len(shape) == 4:
             axis, grid = (1, shape[2:]) if layout == "nchw" else (3, shape[1:3])
             found = placed(shape, axis, (grid[0], grid[1]))
-        elif layout == "tokens" and len(shape) == 3 and (grid := token_grid(shape[1], self._size)):
-            found = placed(shape, 2, grid)
+        elif layout == "tokens" and len(shape) == 3 and (cells := token_grid(shape[1], self._size)):
+            found = placed(shape, 2, cells)
         if found is not None:
             self._places.put(tensor, found)
         return found
