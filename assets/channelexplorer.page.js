@@ -180,6 +180,14 @@
     ];
   };
 
+  shared.zoomGraph = (zoom) => ({ "--ce-zoom": zoom || 1 });
+
+  // Every second click makes it small again; so does the list.
+  shared.enlargeGraph = function (clicks, as) {
+    const large = as === "graph" && clicks % 2 === 1;
+    return ["ce-section ce-layers" + (large ? " is-large" : ""), large ? "Reduce" : "Enlarge"];
+  };
+
   shared.chooseClasses = function (all, none, options) {
     const trigger = dash_clientside.callback_context.triggered_id;
     if (!trigger || !(all || none)) return keep();

@@ -13,8 +13,9 @@ from channelexplorer_dash.callbacks import control as lines
 from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.layouts.flow_view import flow_graph, flow_note
 from channelexplorer_dash.layouts.layers_view import PROFILE_LINE, profile_rows, profile_status
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results import Answer, LayerGraph, Pending, Profile, Ready
 from channelexplorer_dash.selection import View
 
 STATE = ids.part("profile", "state", PROFILE_LINE)
@@ -31,6 +32,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Output(STATE, "data"),
         Input(ids.part("profile", "tick", PROFILE_LINE), "data"),
         Input(ids.GRANULARITY, "value"),
+        Input(ids.LAYERS_AS, "value"),
         Input(ids.MEASURE, "value"),
         Input(ids.JOB_CONTROL, "data"),
         State(ids.VIEW, "data"),
@@ -40,6 +42,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     def show_profile(
         _ticks: Any,
         granularity: Any,
+        layers_as: Any,
         measure: Any,
         control: Any,
         view: Any,
@@ -56,14 +59,29 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
                 return *unchanged, lines.cancel(explorer, state)
             lines.forgive(explorer, state)
         try:
-            answer = explorer.profile(View.from_json(view), granularity, measure)
+            seen = View.from_json(view)
+            answer = explorer.profile(seen, granularity, measure)
+            graph = explorer.graph(seen.model, granularity) if layers_as == "graph" else None
         except ChannelExplorerError as error:
             return *unchanged, lines.failed(error)
         if isinstance(answer, Pending):
             return *unchanged, lines.working(answer.job)
-        profile, done = answer.value, answer.value.job is None
-        rows = no_update if answer.key == described else profile_rows(profile)
-        return rows, profile_status(profile), answer.key, done or no_update, lines.working(profile.job)
+        profile, done, key = answer.value, answer.value.job is None, f"{layers_as}:{answer.key}"
+        rows = no_update if key == described else shown_layers(profile, graph)
+        return rows, profile_status(profile), key, done or no_update, lines.working(profile.job)
+
+    app.clientside_callback(
+        script("zoomGraph"),
+        Output(ids.PROFILE, "style"),
+        Input(ids.FLOW_ZOOM, "value"),
+    )
+    app.clientside_callback(
+        script("enlargeGraph"),
+        Output(ids.LAYERS_VIEW, "className"),
+        Output(ids.FLOW_LARGE, "children"),
+        Input(ids.FLOW_LARGE, "n_clicks"),
+        Input(ids.LAYERS_AS, "value"),
+    )
 
     app.clientside_callback(
         script("drawLayers"),
@@ -75,3 +93,10 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         State(ids.part("layers", "row", ALL), "id"),
     )
     return {"show_profile": show_profile}
+
+
+def shown_layers(profile: Profile, graph: Answer[LayerGraph] | None) -> list[Any]:
+    """Return the layers of a profile: as a graph where there is one, else as a list."""
+    if not isinstance(graph, Ready):
+        return list(profile_rows(profile))
+    return [*flow_note(graph.value), flow_graph(profile, graph.value)]

@@ -69,6 +69,11 @@ DATASET_NOTES = "ce-dataset-notes"
 
 # Layers
 GRANULARITY = "ce-granularity"
+LAYERS_AS = "ce-layers-as"
+FLOW = "ce-flow"
+FLOW_ZOOM = "ce-flow-zoom"
+FLOW_LARGE = "ce-flow-large"
+LAYERS_VIEW = "ce-layers-view"
 LAYER_FILTER = "ce-layer-filter"
 PROFILE = "ce-profile"
 PROFILE_STATUS = "ce-profile-status"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from channelexplorer_dash.core.clusters import MakeUp
 from channelexplorer_dash.core.contribution import Effect
+from channelexplorer_dash.core.flowgraph import Drawing, FlowNet
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.selection import Measure
 
@@ -239,6 +240,15 @@ class Profile:
     voters: int
     images: int
     job: Job | None
+
+
+@dataclass(frozen=True)
+class LayerGraph:
+    """The dataflow graph of a granularity, laid out; ``problems`` say what could not be followed."""
+
+    net: FlowNet
+    drawing: Drawing
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True)

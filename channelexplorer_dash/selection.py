@@ -20,6 +20,7 @@ Summary = Literal[
 ]
 Normalisation = Literal["none", "minmax", "zscore", "image_l1"]
 Granularity = Literal["stage", "block", "leaf"]
+LayersAs = Literal["list", "graph"]
 Projection = Literal["pca", "umap", "tsne", "mds"]
 JaccardMode = Literal["auto", "images", "classes"]
 JaccardOrder = Literal["class", "hierarchy"]
@@ -58,6 +59,7 @@ MAX_PANELS = 4
 MAX_CLUSTERS = 30
 LOOKS = (
     "granularity",
+    "layers_as",
     "colour_by",
     "projection",
     "jaccard",
@@ -216,6 +218,7 @@ class Selection:
     view: View
     layers: tuple[str, ...] = ()
     granularity: Granularity = "block"
+    layers_as: LayersAs = "list"
     colour_by: str = "class"
     projection: Projection = "umap"
     jaccard: JaccardMode = "auto"
@@ -230,6 +233,7 @@ class Selection:
 
     def __post_init__(self) -> None:
         _one_of("granularity", self.granularity, get_args(Granularity))
+        _one_of("way of showing layers", self.layers_as, get_args(LayersAs))
         _one_of("projection", self.projection, get_args(Projection))
         _one_of("Jaccard mode", self.jaccard, get_args(JaccardMode))
         _one_of("order", self.order, get_args(JaccardOrder))

@@ -16,6 +16,7 @@ from channelexplorer_dash.explorer import answers, contributions, measuring
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.contributions import Ablated, Groups
 from channelexplorer_dash.explorer.desk import Desk
+from channelexplorer_dash.explorer.flow import layer_graph
 from channelexplorer_dash.explorer.hierarchy import clusters, hierarchy
 from channelexplorer_dash.explorer.images import (
     ColourValues,
@@ -49,6 +50,7 @@ from channelexplorer_dash.results import (
     IntArray,
     Job,
     LabelReview,
+    LayerGraph,
     MeasureMatrix,
     PairDetail,
     PanelStatus,
@@ -80,7 +82,7 @@ from channelexplorer_dash.selection import (
 )
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
-from channelexplorer_dash.store import Kind, Store, StoreSize
+from channelexplorer_dash.store import Kind, Store, StoreSize, digest
 from channelexplorer_dash.store.decisions import Decision
 
 PLAIN = Grouping()
@@ -126,6 +128,9 @@ class Explorer:
         self._described = lru_cache(maxsize=32)(
             lambda key: ModelDescription.from_json(self._store.record(key))
         )
+        self._graphs = lru_cache(maxsize=32)(
+            lambda key, granularity: layer_graph(self._described(key), granularity)
+        )
 
     # What there is
 
@@ -150,6 +155,14 @@ class Explorer:
         plan = Describe(self._catalogue.model(model), self._catalogue.identity(model))
         asked = self._desk.ask(plan, plan.key, Kind.RECORD)
         return asked if isinstance(asked, Pending) else Ready(self._described(asked.key), asked.key)
+
+    def graph(self, model: str, granularity: Granularity) -> Answer[LayerGraph]:
+        """Return what flows where between a model's layers, laid out from top to bottom."""
+        check_granularity(granularity)
+        described = self.describe(model)
+        if isinstance(described, Pending):
+            return described
+        return Ready(self._graphs(described.key, granularity), digest([described.key, granularity]))
 
     def default_layers(self, description: ModelDescription) -> tuple[str, ...]:
         """Return the layers that the page opens with: a block in the middle, and the last with positions."""

@@ -49,14 +49,11 @@ def find_layout(
     -------
     Layout or None
         ``nchw`` also stands for (B, C, L) and (B, C, D, H, W) outputs of 1-D and 3-D convolutions. None
-        for outputs of more than four axes whose channels are not known to be first.
+        for outputs of more than four axes of which nothing is known.
     """
-    if len(shape) == 2:
-        return "dense"
-    last: Layout = "tokens" if len(shape) == 3 else "nhwc"
-    first = _channels_first(module, shape)
-    if first is not None:
-        return "nchw" if first else (last if len(shape) <= 4 else None)
+    own = own_layout(module, shape)
+    if own is not None:
+        return own
     for other, layout in near:
         if layout is not None and other == shape:
             return layout
@@ -66,6 +63,19 @@ def find_layout(
         return None
     _, a, b, c = shape
     return "nhwc" if _fits(a, b, image) and not _fits(b, c, image) else "nchw"
+
+
+def own_layout(module: nn.Module, shape: tuple[int, ...]) -> Layout | None:
+    """Return the layout that a module's own kind or parameters tell, None where they tell nothing."""
+    if len(shape) == 2:
+        return "dense"
+    first = _channels_first(module, shape)
+    return None if first is None else "nchw" if first else last_layout(shape)
+
+
+def last_layout(shape: tuple[int, ...]) -> Layout:
+    """Return the layout of an output with its channels last; beyond four axes the others are tokens."""
+    return "nhwc" if len(shape) == 4 else "tokens"
 
 
 def token_grid(tokens: int, image: tuple[int, int]) -> tuple[int, int] | None:

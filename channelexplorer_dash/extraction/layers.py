@@ -38,7 +38,8 @@ def describe(built: BuiltModel) -> ModelDescription:
     ModelError
         If the forward pass fails, the model has no layers, or the class names do not fit the output.
     """
-    calls = trace(built.module, torch.zeros(2, *built.input_size))
+    traced = trace(built.module, torch.zeros(2, *built.input_size))
+    calls = traced.calls
     structure = Structure(built.module, calls)
     layers: list[Layer] = []
     for call in calls:
@@ -66,6 +67,7 @@ def describe(built: BuiltModel) -> ModelDescription:
         outputs=outputs,
         class_names=names,
         parameters=sum(p.numel() for p in built.module.parameters()),
+        dataflow=traced.dataflow,
     )
 
 
@@ -137,19 +139,22 @@ def _layer(call: Call, depth: int, granularities: tuple[Granularity, ...], built
     assert call.shape is not None and call.layout is not None
     shape = call.shape[1:]
     return Layer(
-        name=call.name if call.number == 1 else f"{call.name}#{call.number}",
+        name=call.layer_name,
         depth=depth,
         granularities=granularities,
         kind=type(call.module).__name__,
         channels=shape[0] if call.layout == "nchw" else shape[-1],
         shape=shape,
         layout=call.layout,
-        prefix_tokens=_prefix_tokens(built, shape[0]) if call.layout == "tokens" else 0,
+        prefix_tokens=_prefix_tokens(built, call, shape[0]) if call.layout == "tokens" else 0,
+        folds=call.folds,
     )
 
 
-def _prefix_tokens(built: BuiltModel, tokens: int) -> int:
-    """Class and register tokens: as many as the model says, where the rest of the sequence is the image."""
+def _prefix_tokens(built: BuiltModel, call: Call, tokens: int) -> int:
+    """Class and register tokens: those without a place before the others, else as many as the model says."""
+    if call.prefix is not None or call.folds > 1:
+        return call.prefix or 0
     image = (built.input_size[1], built.input_size[2])
     count = getattr(built.module, "num_prefix_tokens", None)
     if not isinstance(count, int):

@@ -44,8 +44,8 @@ def reduce_activation(activation: Tensor, layer: Layer, summaries: Sequence[str]
     Parameters
     ----------
     activation
-        (B, C, H, W), (B, H, W, C), (B, T, C) or (B, C), as ``layer.layout`` says; any floating type, any
-        strides.
+        (B, C, H, W), (B, H, W, C), (B, T, C) or (B, C), as ``layer.layout`` says, images cut into parts as
+        ``layer.folds`` says; any floating type, any strides.
     summaries
         Names of :data:`channelexplorer_dash.selection.Summary`.
 
@@ -65,6 +65,7 @@ def reduce_activation(activation: Tensor, layer: Layer, summaries: Sequence[str]
     for summary in summaries:
         if summary not in _AT_ONCE and summary not in _FORMULAS:
             raise unknown_name("summary", summary, [*_AT_ONCE, *_FORMULAS])
+    activation = joined(activation, layer)
     if layer.layout == "dense":
         values = activation.float()
         values = values.where(values.isfinite(), torch.nan)
@@ -85,6 +86,14 @@ def reduce_activation(activation: Tensor, layer: Layer, summaries: Sequence[str]
     for name, values in _further(activation, layer, summaries).items():
         found[name] = values.where(finite, torch.nan)
     return torch.stack([found[name] for name in summaries])
+
+
+def joined(activation: Tensor, layer: Layer) -> Tensor:
+    """Return an output with the parts of an image side by side: (B, folds · T, C), (B, C, folds · L)."""
+    if layer.folds == 1 and (layer.layout != "tokens" or activation.ndim == 3):
+        return activation
+    parts: Tensor = activation.unflatten(0, (-1, layer.folds))
+    return parts.movedim(2, 1).flatten(2) if layer.layout == "nchw" else parts.flatten(1, -2)
 
 
 def channels_first(activation: Tensor, layer: Layer) -> Tensor:

@@ -93,6 +93,11 @@ def forward_error(error: Exception, batch: Tensor) -> ModelError:
         return BatchTooLargeError(
             f"A batch of {len(batch)} images of {size} does not fit in memory: lower batch_size."
         )
+    if isinstance(error, TypeError) and "required positional argument" in str(error):
+        return ModelError(
+            f"The model asks for more than the images ({reason}). It is called with the batch of images "
+            "alone: give the other arguments of `forward` defaults, or register a module that passes them on."
+        )
     return ModelError(
         f"The model failed on images of {size} ({reason}). If it takes another size, set "
         "preprocessing.input_size = [channels, height, width]."

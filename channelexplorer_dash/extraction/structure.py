@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from channelexplorer_dash.extraction.tracing import Call
+if TYPE_CHECKING:
+    from channelexplorer_dash.extraction.tracing import Call
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 # Compared by name, so that neither timm's nor torchvision's nor a caller's own need to be imported.

@@ -19,6 +19,7 @@ Choice = tuple[str, str]
 
 LOOKS = {
     "granularity": ids.GRANULARITY,
+    "layers_as": ids.LAYERS_AS,
     "colour_by": ids.COLOUR_BY,
     "projection": ids.PROJECTION,
     "jaccard": ids.JACCARD_MODE,

@@ -21,6 +21,17 @@ class ViewHelp:
 
 
 VIEW_HELP: dict[str, ViewHelp] = {
+    "flow": ViewHelp(
+        "Dataflow graph",
+        "What flows where between the layers, from the image at the top down: branches, skips, and where "
+        "they are added (+), multiplied (×) or joined (concat).",
+        "The model runs once on two black images while every operation is recorded. What runs inside a "
+        "layer is drawn as that layer; operations on one branch alone are left out. A row is the longest "
+        "way from the image. The number is the chosen measure, shaded from the worst layer to the best.",
+        "Click a layer, or reach it by Tab and press Enter, to open a panel. Stages and Blocks close the "
+        "parts of a layer, Leaves opens them. Scroll to move; the slider makes it smaller, Enlarge gives it "
+        "more of the page. Layers that the recording could not join are named above it.",
+    ),
     "scatterplot": ViewHelp(
         "Scatterplot View",
         "Each point is an image. Images whose channels respond alike in this layer lie close together.",

@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.controls import segmented
+from channelexplorer_dash.layouts.help import help_button
 from channelexplorer_dash.layouts.measures import (
     MEASURES,
     BarScale,
@@ -20,14 +21,15 @@ from channelexplorer_dash.layouts.measures import (
 from channelexplorer_dash.layouts.status import status_line, waiting
 from channelexplorer_dash.layouts.text import shape_text
 from channelexplorer_dash.results import LayerFigure, Profile
-from channelexplorer_dash.selection import Granularity, Measure
+from channelexplorer_dash.selection import Granularity, LayersAs, Measure
 
 PROFILE_LINE = "all"
 """The profile has one status line; its ids have the same keys as those of a panel."""
+WAYS = (("list", "List"), ("graph", "Graph"))
 GRANULARITIES = (("stage", "Stages"), ("block", "Blocks"), ("leaf", "Leaves"))
 
 
-def layers_view(granularity: Granularity, measure: Measure) -> Component:
+def layers_view(granularity: Granularity, layers_as: LayersAs, measure: Measure) -> Component:
     """Return the empty Layers view; :func:`profile_rows` fills it as soon as the model is described."""
     return html.Section(
         [
@@ -37,6 +39,35 @@ def layers_view(granularity: Granularity, measure: Measure) -> Component:
                     segmented(ids.GRANULARITY, "", GRANULARITIES, granularity),
                 ],
                 className="ce-section-head",
+            ),
+            html.Div(
+                [
+                    segmented(ids.LAYERS_AS, "", WAYS, layers_as),
+                    help_button("flow"),
+                    html.Label(
+                        [
+                            html.Span("Size", className="ce-label"),
+                            dbc.Input(
+                                id=ids.FLOW_ZOOM,
+                                type="range",
+                                min=0.3,
+                                max=1.5,
+                                step=0.1,
+                                value=1,
+                                className="ce-range",
+                            ),
+                        ],
+                        className="ce-field ce-flow-zoom",
+                    ),
+                    html.Button(
+                        "Enlarge",
+                        id=ids.FLOW_LARGE,
+                        className="ce-link ce-flow-large",
+                        type="button",
+                        n_clicks=0,
+                    ),
+                ],
+                className="ce-layers-as",
             ),
             measure_choice(measure),
             dbc.Input(
@@ -50,6 +81,7 @@ def layers_view(granularity: Granularity, measure: Measure) -> Component:
             status_line("profile", PROFILE_LINE, "Computing the depth profile"),
             html.Div(waiting("Reading the model …"), id=ids.PROFILE, className="ce-profile"),
         ],
+        id=ids.LAYERS_VIEW,
         className="ce-section ce-layers",
         **aria(label="Layers"),
     )

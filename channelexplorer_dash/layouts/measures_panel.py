@@ -66,13 +66,13 @@ def measure_table(matrix: MeasureMatrix) -> list[Component]:
             *[html.Th(_column(measure), scope="col") for measure in matrix.figures],
         ]
     )
-    shades = {measure: _shades(measure, rows) for measure, rows in matrix.figures.items()}
+    shaded = {measure: shades(measure, rows) for measure, rows in matrix.figures.items()}
     rows = [
         html.Tr(
             [
                 html.Th(layer.name, scope="row", title=layer.name),
                 *[
-                    html.Td(_cell(measure, figures[i], shades[measure][i]))
+                    html.Td(_cell(measure, figures[i], shaded[measure][i]))
                     for measure, figures in matrix.figures.items()
                 ],
             ]
@@ -102,7 +102,7 @@ def _column(measure: Measure) -> Component:
     )
 
 
-def _shades(measure: Measure, rows: tuple[LayerFigure, ...]) -> list[int | None]:
+def shades(measure: Measure, rows: tuple[LayerFigure, ...]) -> list[int | None]:
     """Return how good each layer is in its column, 0 to 5; None where nothing is known."""
     sign = {"higher": 1.0, "lower": -1.0, "neither": 0.0}[MEASURES[measure].better]
     known = [sign * row.value for row in rows if row.value is not None]

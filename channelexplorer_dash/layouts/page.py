@@ -51,7 +51,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                     html.Div(
                         [
                             dataset_view(view, dataset, sample, spec.licence),
-                            layers_view(selection.granularity, selection.measure),
+                            layers_view(selection.granularity, selection.layers_as, selection.measure),
                         ],
                         className="ce-left",
                     ),

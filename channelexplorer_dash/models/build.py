@@ -17,6 +17,7 @@ from channelexplorer_dash.models.checkpoints import apply_state, read_state
 from channelexplorer_dash.models.preprocessing import make_transform, resolve_preprocessing
 from channelexplorer_dash.models.registry import resolve_object
 from channelexplorer_dash.models.torchvision_shim import prepare_torchvision
+from channelexplorer_dash.models.unwrap import unwrapped
 from channelexplorer_dash.specs import ModelSpec
 
 
@@ -60,9 +61,9 @@ def build(spec: ModelSpec) -> BuiltModel:
     if kind == "timm":
         module = _from_timm(spec, rest)
     elif kind == "factory":
-        module = _from_factory(spec, rest)
+        module = unwrapped(_from_factory(spec, rest))
     else:
-        module = resolve_object(rest).module
+        module = unwrapped(resolve_object(rest).module)
     path = spec.checkpoint
     if path is not None:
         if kind == "object":

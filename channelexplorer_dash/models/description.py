@@ -10,6 +10,8 @@ from channelexplorer_dash.errors import unknown_name
 from channelexplorer_dash.selection import Granularity
 
 Layout = Literal["nchw", "nhwc", "tokens", "dense"]
+INPUT = "input"
+"""Name of the node of a dataflow graph that stands for the image."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Layer:
         ``dense`` (C,).
     prefix_tokens
         Class and register tokens before the positions of a ``tokens`` layer.
+    folds
+        Into how many parts of the output's first axis each image is cut (windows of an attention, patches
+        of patches). ``shape`` has them together again: ``tokens`` (folds · T, C), ``nchw`` (C, folds · L);
+        so are all axes but the last of an output with more than four, its channels last.
     """
 
     name: str
@@ -45,6 +51,57 @@ class Layer:
     shape: tuple[int, ...]
     layout: Layout
     prefix_tokens: int = 0
+    folds: int = 1
+
+
+@dataclass(frozen=True)
+class FlowNode:
+    """A node of the dataflow graph: a call of a module without calls inside it, or a meeting of branches.
+
+    Attributes
+    ----------
+    name
+        Of the call, as a layer's name; empty for an operation.
+    inside
+        Names of the calls under way, the outermost first; a call's own name is the last of them.
+    sources
+        Positions of the nodes whose outputs it takes.
+    operation
+        ``+``, ``×``, ``concat``, ``attention``, ``matmul`` or the function's name; empty for a call.
+    """
+
+    name: str
+    inside: tuple[str, ...]
+    sources: tuple[int, ...]
+    operation: str = ""
+
+
+@dataclass(frozen=True)
+class Dataflow:
+    """What flows where in one pass.
+
+    Attributes
+    ----------
+    nodes
+        In execution order; the first is the image.
+    outputs
+        Positions of the nodes that the model's output comes from.
+    problems
+        What could not be followed; empty where everything was.
+    """
+
+    nodes: tuple[FlowNode, ...] = ()
+    outputs: tuple[int, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Dataflow:
+        """Read ``asdict``'s form back."""
+        nodes = (
+            FlowNode(node["name"], tuple(node["inside"]), tuple(node["sources"]), node["operation"])
+            for node in data["nodes"]
+        )
+        return cls(tuple(nodes), tuple(data["outputs"]), tuple(data["problems"]))
 
 
 @dataclass(frozen=True)
@@ -59,6 +116,8 @@ class ModelDescription:
         Names of the outputs, or empty when they are not known.
     outputs
         Number of logits of the model's output, 0 where the output is not (B, K) logits.
+    dataflow
+        What flows where between the layers.
     """
 
     layers: tuple[Layer, ...]
@@ -67,6 +126,7 @@ class ModelDescription:
     outputs: int
     class_names: tuple[str, ...] = ()
     parameters: int = 0
+    dataflow: Dataflow = Dataflow()
 
     def at(self, granularity: Granularity) -> tuple[Layer, ...]:
         """Return the layers of one granularity, in execution order."""
@@ -97,5 +157,6 @@ class ModelDescription:
                 "layers": layers,
                 "input_size": (int(size[0]), int(size[1]), int(size[2])),
                 "class_names": tuple(data["class_names"]),
+                "dataflow": Dataflow.from_json(data["dataflow"]),
             }
         )

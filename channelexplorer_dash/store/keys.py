@@ -9,7 +9,7 @@ from typing import Any
 
 from channelexplorer_dash.errors import StoreError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised whenever the meaning or the form of anything in the store changes."""
 
 KEY_CHARACTERS = 40

@@ -70,7 +70,15 @@ def test_an_error_is_shown_in_the_line(call: Call, functions: Callbacks, compute
 def test_the_profile_is_by_the_chosen_measure(call: Call, functions: Callbacks, computed: View) -> None:
     def ask() -> Any:
         return call(
-            functions["show_profile"], None, "stage", "davies_bouldin", None, computed.to_json(), None, None
+            functions["show_profile"],
+            None,
+            "stage",
+            "list",
+            "davies_bouldin",
+            None,
+            computed.to_json(),
+            None,
+            None,
         )
 
     rows, status, *_ = asked_until_done(ask)

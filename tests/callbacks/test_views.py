@@ -147,15 +147,56 @@ def test_a_view_that_was_tampered_with(call: Call, functions: Callbacks) -> None
 def test_the_profile_tells_when_it_is_complete(call: Call, functions: Callbacks, computed: View) -> None:
     trigger = {prop(ids.part("profile", "tick", "all"), "data"): 1}
     rows, status, key, profiled, state = call(
-        functions["show_profile"], 1, "stage", "knn", None, computed.to_json(), None, None, triggered=trigger
+        functions["show_profile"],
+        1,
+        "stage",
+        "list",
+        "knn",
+        None,
+        computed.to_json(),
+        None,
+        None,
+        triggered=trigger,
     )
     assert len(rows) >= 4
     assert "chance 0.10" in str(status)
     assert (profiled, state["phase"]) == (True, "idle")
     again = call(
-        functions["show_profile"], 2, "stage", "knn", None, computed.to_json(), key, state, triggered=trigger
+        functions["show_profile"],
+        2,
+        "stage",
+        "list",
+        "knn",
+        None,
+        computed.to_json(),
+        key,
+        state,
+        triggered=trigger,
     )
     assert again[0] is no_update
+
+
+def test_the_graph_stands_where_the_list_does(call: Call, functions: Callbacks, computed: View) -> None:
+    shown, names = {}, {}
+    for way in ("list", "graph"):
+        trigger = {prop(ids.LAYERS_AS, "value"): way}
+        rows, _, key, *_ = call(
+            functions["show_profile"],
+            1,
+            "stage",
+            way,
+            "knn",
+            None,
+            computed.to_json(),
+            shown.get("list"),
+            None,
+            triggered=trigger,
+        )
+        shown[way] = key
+        parts = rows if way == "list" else rows[0].children
+        names[way] = [part.id["panel"] for part in parts if getattr(part, "id", None)]
+    assert shown["list"] != shown["graph"]
+    assert names["graph"] == names["list"]
 
 
 def test_the_gallery_shows_label_prediction_and_confidence(

@@ -35,6 +35,20 @@ def test_layers_are_described_without_torch_in_the_asker(explorer: Explorer, vie
     assert explorer.default_layers(description) == ("layer2.0", "layer4.0")
 
 
+def test_the_graph_joins_every_layer(explorer: Explorer, view: View) -> None:
+    description = settled(lambda: explorer.describe(view.model))
+    for granularity in ("stage", "block", "leaf"):
+        graph = settled(lambda granularity=granularity: explorer.graph(view.model, granularity))
+        names = [layer.name for layer in description.at(granularity)]
+        assert [name for name in graph.net.layers if name] == names
+        assert graph.net.missing == graph.problems == ()
+        assert len(graph.drawing.x) == len(graph.net.layers)
+    # A residual block among its leaves: the ways through it and past it meet again.
+    assert graph.net.operations.count("+") == 4
+    with pytest.raises(SelectionError):
+        explorer.graph(view.model, "floor")  # type: ignore[arg-type]
+
+
 def test_the_sample_is_what_was_asked_for(explorer: Explorer, view: View) -> None:
     sample = explorer.sample(view)
     labels, counts = np.unique(sample.labels, return_counts=True)

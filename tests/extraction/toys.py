@@ -135,3 +135,105 @@ class Unsure(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.second(self.first(x)).mean((2, 3))
         return torch.where(x.mean((1, 2, 3))[:, None] < 0, torch.nan, logits)
+
+
+class Windows(nn.Module):
+    """Cuts (B, H, W, C) into windows, shifted by one, and takes a linear layer over each: Swin's way."""
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.side = side
+        self.proj = nn.Linear(channels, channels + 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        images, height, width, channels = x.shape
+        side = self.side
+        x = torch.roll(x, (-1, -1), (1, 2))
+        x = x.view(images, height // side, side, width // side, side, channels)
+        x = x.permute(0, 1, 3, 2, 4, 5).reshape(-1, side * side, channels)
+        result: Tensor = self.proj(x)
+        return result
+
+
+class WindowNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 1)
+        self.windows = Windows(5, 4)
+        self.head = nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = self.windows(self.conv(x).permute(0, 2, 3, 1))
+        result: Tensor = self.head(parts.unflatten(0, (len(x), -1)).mean((1, 2)))
+        return result
+
+
+class TokenMixer(nn.Module):
+    """Layers over the positions of transposed tokens, as in MLP-Mixer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, 6, 4, 4)
+        self.norm = nn.LayerNorm(6)
+        self.mix = nn.Sequential(nn.Linear(16, 9), nn.GELU(), nn.Linear(9, 16))
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.norm(self.proj(x).flatten(2).transpose(1, 2))
+        tokens = tokens + self.mix(tokens.transpose(1, 2)).transpose(1, 2)
+        result: Tensor = self.head(tokens.mean(1))
+        return result
+
+
+class TwoInputs(nn.Module):
+    """Takes a second input, with a default or without."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor, scale: float = 2.0) -> Tensor:
+        result: Tensor = self.conv(x) * scale
+        return result
+
+
+class NeedsTwo(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor, timestep: Tensor) -> Tensor:
+        result: Tensor = self.conv(x) * timestep
+        return result
+
+
+class InPlaceSkip(nn.Module):
+    """Adds in place to what it returned from a block before, with functional activations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, padding=1)
+        self.second = nn.Conv2d(4, 4, 3, padding=1)
+        self.head = nn.Conv2d(8, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = self.first(x)
+        after = self.second(torch.relu_(before))
+        after += before
+        result: Tensor = self.head(torch.cat([after, before], 1))
+        return result
+
+
+class Attention(nn.Module):
+    """torch's own attention, whose output is a tuple, over tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, 8, 4, 4)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        tokens = self.proj(x).flatten(2).transpose(1, 2)
+        mixed, _ = self.attention(tokens, tokens, tokens)
+        return {"features": mixed, "logits": self.head(mixed.mean(1))}
