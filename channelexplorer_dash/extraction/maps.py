@@ -16,13 +16,14 @@ from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import FloatArray
 
 
-def activation_map(built: BuiltModel, image: Image.Image, layer: Layer, channel: int) -> FloatArray:
+def activation_map(built: BuiltModel, image: Image.Image | Tensor, layer: Layer, channel: int) -> FloatArray:
     """Return one channel's activation over the model's input.
 
     Parameters
     ----------
     image
-        As the dataset gives it; the model's own preprocessing is applied.
+        As the dataset gives it, which the model's own preprocessing is applied to; or the model's input, float32
+        (C, H, W).
     channel
         From 0.
 
@@ -50,7 +51,8 @@ def activation_map(built: BuiltModel, image: Image.Image, layer: Layer, channel:
     def keep(_layer: Layer, activation: Tensor) -> None:
         found.append(channels_first(activation, layer)[0, channel].float().cpu().clone())
 
-    visit_layers(built.module, built.transform(image).unsqueeze(0), [layer], keep)
+    given = image if isinstance(image, Tensor) else built.transform(image)
+    visit_layers(built.module, given.unsqueeze(0), [layer], keep)
     values = torch.nan_to_num(found[0], nan=0.0, posinf=0.0, neginf=0.0)
     if values.ndim != 2:
         _, height, width = built.input_size

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Literal
 
 from channelexplorer_dash.errors import EngineError
 from channelexplorer_dash.extraction.ablation_plan import Ablation as Ablation
+from channelexplorer_dash.extraction.generation_plan import Generation as Generation
+from channelexplorer_dash.extraction.generation_plan import drawn_key as drawn_key
 from channelexplorer_dash.selection import Measure
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, digest
@@ -354,7 +356,7 @@ class Derivation:
         return {"kind": self.kind, **asdict(self), "parameters": dict(self.parameters)}
 
 
-Plan = Describe | Extraction | Derivation | Ablation
+Plan = Describe | Extraction | Derivation | Ablation | Generation
 
 
 def plan_from_json(data: Mapping[str, Any]) -> Plan:
@@ -373,7 +375,7 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
     for name in ("layers", "summaries", "channels", "values"):
         if name in fields:
             fields[name] = tuple(fields[name])
-    for plan in (Describe, Extraction, Derivation, Ablation):
+    for plan in (Describe, Extraction, Derivation, Ablation, Generation):
         if data.get("kind") == plan.kind:
             return plan(**fields)
     raise EngineError(

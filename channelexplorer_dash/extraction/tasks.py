@@ -17,6 +17,7 @@ from channelexplorer_dash.extraction.plan import (
     Derivation,
     Describe,
     Extraction,
+    Generation,
     Plan,
     plan_from_json,
 )
@@ -66,6 +67,10 @@ def run(root: str, key: str, token: str, quota: int) -> bool:
             from channelexplorer_dash.extraction.ablation import publish_logits
 
             publish_logits(store, plan, still_wanted)
+        elif isinstance(plan, Generation):
+            from channelexplorer_dash.extraction.generation import publish_generated
+
+            publish_generated(store, plan, still_wanted)
 
     return _attempt(root, key, token, act, quota)
 

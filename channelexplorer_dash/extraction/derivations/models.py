@@ -24,16 +24,19 @@ def _kernel_norms(store: Store, plan: Derivation) -> None:
 
 @derives("overlay")
 def _overlay(store: Store, plan: Derivation) -> None:
+    from channelexplorer_dash.extraction.inputs import reader
     from channelexplorer_dash.extraction.maps import activation_map
     from channelexplorer_dash.extraction.shards import loaded_dataset
 
     dataset = loaded_dataset(
+        store,
         DatasetSpec.model_validate(plan.parameters["_dataset"]),
         plan.parameters["dataset_digest"],
         plan.parameters["_max_image_pixels"],
     )
-    image = dataset.image(plan.parameters["image_id"])
-    drawn = activation_map(_model(plan), image, _layer(store, plan), plan.parameters["channel"])
+    built = _model(plan)
+    given = reader(built, dataset)(plan.parameters["image_id"])
+    drawn = activation_map(built, given, _layer(store, plan), plan.parameters["channel"])
     store.publish_array(Kind.ARRAY, plan.key, drawn)
 
 
