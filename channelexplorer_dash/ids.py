@@ -85,6 +85,12 @@ MEASURES_TABLE = "ce-measures-table"
 APART_NOTE = "ce-apart-note"
 APART_GRAPH = "ce-apart-graph"
 
+# States on their way from noise
+TRAJECTORIES = "ce-trajectories"
+TIMESTEP = "ce-timestep"
+TIMESTEP_SHOWN = "ce-timestep-shown"
+TIMESTEPS = "ce-timesteps"
+
 # Panels
 PANELS = "ce-panels"
 

@@ -24,6 +24,7 @@ Projection = Literal["pca", "umap", "tsne", "mds"]
 JaccardMode = Literal["auto", "images", "classes"]
 JaccardOrder = Literal["class", "hierarchy"]
 Distance = Literal["jaccard", "centroid"]
+Switch = Literal["off", "on"]
 Leaves = Literal["classes", "subclasses"]
 Sorting = Literal[
     "variance",
@@ -67,6 +68,7 @@ LOOKS = (
     "clusters",
     "distance",
     "leaves",
+    "trajectories",
 )
 """What of a selection says how the panels are drawn, by name."""
 _RUN = re.compile(r"^[0-9a-z]+(\.[0-9a-z]+)*$")
@@ -224,6 +226,7 @@ class Selection:
     clusters: str = "auto"
     distance: Distance = "jaccard"
     leaves: Leaves = "classes"
+    trajectories: Switch = "off"
     marks: Marks = field(default_factory=Marks)
 
     def __post_init__(self) -> None:
@@ -233,6 +236,7 @@ class Selection:
         _one_of("order", self.order, get_args(JaccardOrder))
         _one_of("sorting", self.sorting, get_args(Sorting))
         _one_of("measure", self.measure, get_args(Measure))
+        _one_of("setting of the trajectories", self.trajectories, get_args(Switch))
         Grouping(self.clusters, self.distance, self.leaves)
         if len(self.layers) > MAX_PANELS:
             raise SelectionError(f"At most {MAX_PANELS} panels can be open at once.")

@@ -22,7 +22,9 @@ from channelexplorer_dash.settings import load_settings
 from scripts.training import DEMO, save
 
 SIDE = 16
-LICENCE = "CC BY 4.0: E. Alpaydin and C. Kaynak, UCI Machine Learning Repository; as shipped with scikit-learn"
+LICENCE = (
+    "CC BY 4.0: E. Alpaydin and C. Kaynak, UCI Machine Learning Repository; as shipped with scikit-learn"
+)
 
 
 def digits() -> tuple[Tensor, Tensor]:
@@ -101,4 +103,3 @@ def shifted(images: Tensor, reach: int, generator: torch.Generator) -> Tensor:
     height, width = images.shape[-2:]
     padded = functional.pad(images, (reach,) * 4, value=-1.0)
     return padded[..., down : down + height, across : across + width]
-

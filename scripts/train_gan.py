@@ -55,9 +55,7 @@ def main() -> None:
         wrong = (named + torch.randint(1, CLASSES, (size,), generator=source)) % CLASSES
         asked = torch.randint(0, CLASSES, (size,), generator=source)
         fake = made(torch.randn((size, *made.latent_shape), generator=source), asked)
-        verdicts = judge(
-            torch.cat([real, fake.detach(), real]), torch.cat([named, asked, wrong])
-        ).squeeze(1)
+        verdicts = judge(torch.cat([real, fake.detach(), real]), torch.cat([named, asked, wrong])).squeeze(1)
         goals = torch.cat([torch.full((size,), RECIPE["real_label"]), torch.zeros(2 * size)])
         weights = torch.cat([torch.ones(size), torch.full((2 * size,), 0.5)])
         loss_d = cross_entropy(verdicts, goals, weight=weights)

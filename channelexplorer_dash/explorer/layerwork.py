@@ -40,7 +40,7 @@ from channelexplorer_dash.selection import Grouping, Projection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import Kind, Store, digest, schema
 
-_OF_S_ITSELF = {"class_pairs", *MEASURED.values()}
+_OF_S_ITSELF = {"class_pairs", "step_accuracy", *MEASURED.values()}
 
 # Parts of a panel that take longer than a person waits for an answer.
 _LATER = {"classes", "placed", "scores", "clusters", "leaves"}
@@ -211,6 +211,13 @@ class LayerWork:
             "image_id": image_id,
         }
         return Derivation("overlay", layer.name, description, "", parameters)
+
+    def new_latent(self, view: View, layer: Layer, source: str, **wanted: Any) -> Derivation:
+        """Return the plan that places a new latent among the view's images."""
+        _, sample = self._catalogue.sample(view)
+        known = {"summary": view.summary, "neighbours": self.settings.knn_neighbours}
+        parameters = {**self._model_parameters(view), **known, **wanted}
+        return Derivation("placed_latent", layer.name, source, sample, parameters)
 
     # Contributions
 

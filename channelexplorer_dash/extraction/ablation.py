@@ -16,9 +16,9 @@ from channelexplorer_dash.extraction.ablation_plan import Ablation
 from channelexplorer_dash.extraction.batches import batches
 from channelexplorer_dash.extraction.fitting import Fitting, batch_size
 from channelexplorer_dash.extraction.forward import run_batch, split_name
+from channelexplorer_dash.extraction.inputs import reader
 from channelexplorer_dash.extraction.plan import description_key
 from channelexplorer_dash.extraction.running import exclusive, first_tensor, place
-from channelexplorer_dash.extraction.inputs import reader
 from channelexplorer_dash.extraction.shards import choose_device, loaded_dataset, loaded_model
 from channelexplorer_dash.models.description import Layer, ModelDescription
 from channelexplorer_dash.store import Kind, Store

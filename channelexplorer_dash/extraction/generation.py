@@ -161,7 +161,9 @@ def _run(built: BuiltModel, values: Tensor, labels: Tensor, timestep: int) -> Te
 
 def _rows(built: BuiltModel) -> Rows:
     if built.rows is None or built.rows.takes not in {"latent", "state"}:
-        raise ModelError(f"The model {built.spec.name!r} draws no images: set its `takes` to latent or state.")
+        raise ModelError(
+            f"The model {built.spec.name!r} draws no images: set its `takes` to latent or state."
+        )
     return built.rows
 
 

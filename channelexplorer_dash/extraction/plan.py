@@ -50,6 +50,8 @@ DerivationName = Literal[
     "clusters",
     "subclasses",
     "leaf_distances",
+    "step_accuracy",
+    "placed_latent",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
@@ -81,6 +83,8 @@ _RESULTS: Mapping[str, Kind] = {
     "label_issues": Kind.TABLE,
     "contrast": Kind.RECORD,
     "ablation_effect": Kind.RECORD,
+    "step_accuracy": Kind.RECORD,
+    "placed_latent": Kind.RECORD,
 }
 
 _LABELS: Mapping[str, str] = {
@@ -111,6 +115,8 @@ _LABELS: Mapping[str, str] = {
     "label_issues": "Looking for wrong labels in the layers up to {layer}",
     "clusters": "Finding the clusters of {layer}",
     "subclasses": "Finding the subclasses at {layer}",
+    "step_accuracy": "Telling the classes at every timestep of {layer}",
+    "placed_latent": "Placing a new latent at {layer}",
     "leaf_distances": "Measuring how far the classes are apart at {layer}",
 }
 

@@ -113,7 +113,7 @@ def _texts(pipeline: Any, prompts: Sequence[str], spec: ModelSpec) -> Tensor:
     """Return what the text encoder makes of the prompts and, last, of no prompt: (P + 1, T, D)."""
     if not prompts:
         raise ModelError(
-            f"The model {spec.name!r} draws what a text says: give its classes as options.prompts = [\"…\", …]."
+            f'The model {spec.name!r} draws what a text says: give its classes as options.prompts = ["…", …].'
         )
     tokens = pipeline.tokenizer(
         [*prompts, ""],

@@ -55,7 +55,11 @@ class Discriminator(nn.Module):
         self.classes = classes
         self.maps = nn.Embedding(classes, 16 * 16)
         self.blocks = nn.ModuleList(
-            [_shrink(2, width, dropout), _shrink(width, 2 * width, dropout), _shrink(2 * width, 3 * width, dropout)]
+            [
+                _shrink(2, width, dropout),
+                _shrink(width, 2 * width, dropout),
+                _shrink(2 * width, 3 * width, dropout),
+            ]
         )
         self.head = nn.Linear(3 * width * 4, 1)
 

@@ -7,8 +7,18 @@ from channelexplorer_dash.extraction.derivations import (
     labels,
     measures,
     models,
+    steps,
     views,
 )
 from channelexplorer_dash.extraction.derivations.registry import publish_derivation
 
-__all__ = ["contributions", "hierarchy", "labels", "measures", "models", "publish_derivation", "views"]
+__all__ = [
+    "contributions",
+    "hierarchy",
+    "labels",
+    "measures",
+    "models",
+    "publish_derivation",
+    "steps",
+    "views",
+]
