@@ -1,4 +1,4 @@
-"""Latent states on their way from noise: what each timestep knows of the class, and where a new state belongs."""
+"""States on their way from noise: what each timestep knows of the class, and where a new state belongs."""
 
 from __future__ import annotations
 

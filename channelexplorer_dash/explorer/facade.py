@@ -237,7 +237,7 @@ class Explorer:
         return asked if isinstance(asked, Pending) else steps.step_matrix(asked, self.dataset(view.dataset))
 
     def trajectories(self, view: View, sample: Sample, *, shown: bool) -> IntArray | None:
-        """Return the positions in a sample along each trajectory, -1 between two; None where there is none."""
+        """Return the positions in a sample along each trajectory, -1 between two; None for no trajectory."""
         ways = steps.trajectories(self.dataset(view.dataset), sample)
         return ways if ways is None or shown else ways[:0]
 

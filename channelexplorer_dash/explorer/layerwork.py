@@ -63,7 +63,7 @@ class LayerWork:
         return self._desk.store
 
     def drawn(self, dataset: str, *, patience: float | None = None) -> Answer[str]:
-        """Return the dataset's digest, once its images can be read: those of a generated one are drawn first."""
+        """Return the dataset's digest once its images can be read: a generated one is drawn first."""
         plan = self._catalogue.generation(dataset)
         if plan is None:
             digest_of = self._catalogue.dataset(dataset).digest

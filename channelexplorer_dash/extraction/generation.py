@@ -82,7 +82,8 @@ def noise_of(label: int, seed: int, shape: Sequence[int]) -> Tensor:
 def between(first: Tensor, second: Tensor, share: float) -> Tensor:
     """Return the latent on the great arc from one to the other, as long as such noise is.
 
-    Spherical interpolation: K. Shoemake, SIGGRAPH 1985; for latents T. White, Sampling Generative Networks, 2016.
+    Spherical interpolation: K. Shoemake, SIGGRAPH 1985; for latents T. White, Sampling Generative
+    Networks, 2016.
     """
     cosine = torch.dot(first.flatten(), second.flatten()) / (first.norm() * second.norm()).clamp_min(1e-12)
     angle = torch.arccos(cosine.clamp(-1, 1))

@@ -9,13 +9,16 @@ from typing import Any, ClassVar
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import digest
 
+_WAY = 1
+"""Counts the ways in which rows were made images: raise it when noise or steps are computed anew."""
+
 
 def drawn_key(identity: Mapping[str, Any], spec: DatasetSpec) -> str:
     """Return the key of a generated dataset's images, and so its digest; ``identity`` is of its generator."""
     rows = {"classes": len(spec.class_names or ()), "seeds": spec.seeds}
     takes = spec.generator.takes if isinstance(spec.generator, ModelSpec) else ""
     rows |= {"steps": spec.steps} if takes == "state" else {"between": spec.between}
-    return digest({"what": "generated", "model": dict(identity), **rows})
+    return digest({"what": "generated", "way": _WAY, "model": dict(identity), **rows})
 
 
 @dataclass(frozen=True)

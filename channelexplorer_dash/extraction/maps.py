@@ -22,8 +22,8 @@ def activation_map(built: BuiltModel, image: Image.Image | Tensor, layer: Layer,
     Parameters
     ----------
     image
-        As the dataset gives it, which the model's own preprocessing is applied to; or the model's input, float32
-        (C, H, W).
+        As the dataset gives it, which the model's own preprocessing is applied to; or the model's input,
+        float32 (C, H, W).
     channel
         From 0.
 

@@ -24,9 +24,9 @@ def open_pipeline(spec: ModelSpec, folder: str) -> tuple[nn.Module, Rows]:
     """Return a pipeline's denoiser, which takes packed rows, and what these are.
 
     A text-conditioned pipeline (Stable Diffusion) has the prompts of ``options.prompts`` as its classes, in
-    the order of the labels; a class-conditional U-Net (``num_class_embeds``) its own classes; others have none,
-    and every label gives them the same. ``options.guidance`` is the weight of the prompt against no prompt while
-    images are drawn (J. Ho, T. Salimans, Classifier-Free Diffusion Guidance, 2022).
+    the order of the labels; a class-conditional U-Net (``num_class_embeds``) its own classes; others have
+    none, and every label gives them the same. ``options.guidance`` is the weight of the prompt against no
+    prompt while images are drawn (J. Ho, T. Salimans, Classifier-Free Diffusion Guidance, 2022).
 
     Raises
     ------
@@ -42,7 +42,8 @@ def open_pipeline(spec: ModelSpec, folder: str) -> tuple[nn.Module, Rows]:
     unet = getattr(pipeline, "unet", None)
     if unet is None:
         raise ModelError(
-            f"The pipeline in {folder} has no U-Net: it is a {type(pipeline).__name__}, which is not supported."
+            f"The pipeline in {folder} has no U-Net: it is a {type(pipeline).__name__}, which is not "
+            "supported."
         )
     config = unet.config
     size = config.sample_size
@@ -105,7 +106,8 @@ def _load(spec: ModelSpec, folder: str) -> Any:
     except Exception as error:
         reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise ModelError(
-            f"The pipeline in {folder} cannot be loaded ({reason}). Its parts must be complete, as .safetensors."
+            f"The pipeline in {folder} cannot be loaded ({reason}). Its parts must be complete, as "
+            ".safetensors."
         ) from error
 
 

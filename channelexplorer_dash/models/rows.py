@@ -54,12 +54,12 @@ class Rows:
     unconditional: int | None = None
 
     def pack(self, values: Tensor, labels: Tensor, timesteps: Tensor) -> Tensor:
-        """Return packed rows, float32 (B, C, H, W).
+        r"""Return packed rows, float32 (B, C, H, W).
 
         Parameters
         ----------
         values
-            (B, \\*shape).
+            (B, \*shape).
         labels, timesteps
             int64 (B,).
         """
@@ -110,9 +110,9 @@ def rows_of(module: nn.Module, spec: ModelSpec, image: tuple[int, int, int] | No
     """Return what a module of a factory takes, and have it take it.
 
     A generator or a denoiser says the shape of its latents in ``latent_shape``; a denoiser may have a
-    ``sampler`` (:class:`~channelexplorer_dash.models.sampling.Sampler`), where it is not trained on velocities
-    with the squared-cosine schedule of 1,000 steps. Arguments are handed on in order: the latent, then the
-    timestep of a denoiser, then the class, if ``forward`` takes so many.
+    ``sampler`` (:class:`~channelexplorer_dash.models.sampling.Sampler`), where it is not trained on
+    velocities with the squared-cosine schedule of 1,000 steps. Arguments are handed on in order: the latent,
+    then the timestep of a denoiser, then the class, if ``forward`` takes so many.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is computed of states on their way from noise: accuracies by timestep, and the place of a new latent."""
+"""Of states on their way from noise: accuracies by timestep, and the place of a new latent."""
 
 from __future__ import annotations
 
