@@ -139,10 +139,10 @@ def steps_note(found: StepMatrix) -> list[Component]:
     return [
         html.P(
             "Each cell is how well a layer tells the classes at one timestep, among the states of that "
-            f"timestep alone: the share of states whose {found.neighbours} nearest others (cosine distance of "
-            "the activation summaries) vote for their own class. Noise is on the left, the image on the right; "
-            f"guessing reaches {found.chance:.2f}. A layer that is told the class, by an embedding, knows it "
-            "at every timestep; one before that has to see it in the state."
+            f"timestep alone: the share of states whose {found.neighbours} nearest others (cosine distance "
+            "of the activation summaries) vote for their own class. Noise is on the left, the image on the "
+            f"right; guessing reaches {found.chance:.2f}. A layer that is told the class, by an embedding, "
+            "knows it at every timestep; one before that has to see it in the state."
         ),
         html.H3(f"First timestep with at least {DECIDABLE:.0%}", className="ce-help-title"),
         html.Ul([html.Li(line) for line in first]),
