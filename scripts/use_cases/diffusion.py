@@ -59,8 +59,8 @@ class Findings:
     matrix
         The page's map of layers × timesteps.
     placed_class, placed_steps
-        Of new latents at all their timesteps: share whose class is found, and the mean distance of the timestep
-        that most neighbours have from the true one.
+        Of new latents at all their timesteps: share whose class is found, and the mean distance of the
+        timestep that most neighbours have from the true one.
     confidence
         Mean share of the neighbours that vote for the class that wins.
     """

@@ -26,7 +26,7 @@ PROMPTS = ("a cat", "a dog", "a house")
 
 @pytest.fixture(scope="module")
 def stable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Stable Diffusion pipeline of a few thousand random weights, as ``save_pretrained`` writes it."""
+    """Save a Stable Diffusion pipeline of a few thousand random weights, as ``save_pretrained`` writes it."""
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
     folder = tmp_path_factory.mktemp("stable")
     words = ["<|startoftext|>", "<|endoftext|>", *"abcdefghijklmnopqrstuvwxyz"]
@@ -85,7 +85,7 @@ def stable(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def by_class(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pipeline of pixels whose U-Net knows three classes."""
+    """Save a pipeline of pixels whose U-Net knows three classes."""
     torch.manual_seed(0)
     unet = diffusers.UNet2DModel(
         sample_size=8,
