@@ -25,10 +25,14 @@ def test_the_class_is_recovered_from_the_step_at_which_it_is_decidable(found: Fi
     told = dict(zip(found.layers, found.told, strict=True))
     for name in ("down_blocks.1", "down_blocks.2", "up_blocks.0", "up_blocks.1"):
         assert found.decidable(told[name]) == 999
-    assert found.decidable(told["conv_in"]) is None
     untold = dict(zip(found.layers, found.untold, strict=True))
-    assert untold["down_blocks.2"][0] < 0.25
-    assert untold["down_blocks.2"][-3:].mean() > 0.35
+    for name in ("down_blocks.1", "down_blocks.2"):
+        # Noise says nothing of the class; the image does, and so does a state on half the way.
+        assert untold[name][:2].max() < 0.25
+        assert untold[name][-1] > 0.8
+        step = found.decidable(untold[name])
+        assert step is not None
+        assert 300 <= step <= 600
 
 
 @pytest.mark.slow
