@@ -137,9 +137,9 @@ class Explorer:
         """Return a dataset, opened at the first call; raise UnknownNameError or DatasetError."""
         return self._catalogue.dataset(name)
 
-    def drawn(self, name: str) -> Answer[str]:
+    def drawn(self, name: str, *, wait: bool = True) -> Answer[str]:
         """Say whether the images of a dataset can be read; those of a generated one are drawn first."""
-        return self._work.drawn(name, patience=_OVERLAY_PATIENCE_SECONDS)
+        return self._work.drawn(name, patience=_OVERLAY_PATIENCE_SECONDS if wait else 0)
 
     def selection(self, query: str) -> Selection:
         """Read a link's query, fill in defaults and check its names; layers stay as the link has them."""

@@ -97,7 +97,7 @@ def draw_latents(
 ) -> Pixels:
     """Return what a generator makes of latents (N, …) and their classes: uint8 (N, H, W) or (N, H, W, 3)."""
     parts = []
-    named = torch.as_tensor(labels)
+    named = torch.tensor(labels)
     for first in range(0, len(latents), _BATCH):
         still_wanted()
         part = slice(first, first + _BATCH)
@@ -122,7 +122,7 @@ def draw_states(
     rows = _rows(built)
     assert rows.sampler is not None
     states, images = [], []
-    named = torch.as_tensor(labels)
+    named = torch.tensor(labels)
     for first in range(0, len(noise), _BATCH):
         state, label = noise[first : first + _BATCH], named[first : first + _BATCH]
         way, seen = [], []

@@ -32,7 +32,19 @@ def steps_figure(found: StepMatrix) -> Figure:
         "hoverinfo": "text",
         "xgap": 1,
         "ygap": 1,
-        "colorbar": theme.colour_bar([found.chance, 1.0], [f"chance {found.chance:.2f}", "1.00"], "accuracy"),
+        "colorbar": theme.colour_bar(
+            [found.chance, 1.0],
+            [f"{found.chance:.2f}", "1.00"],
+            "accuracy",
+            orientation="v",
+            x=1.0,
+            y=0.5,
+            yanchor="middle",
+            len=0.9,
+            xpad=8,
+            ypad=0,
+            thickness=10,
+        ),
     }
     axis = theme.bare_axis(
         showticklabels=True,
