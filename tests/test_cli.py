@@ -110,7 +110,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "unknown model": (["compute", "--demo", "--model", "resnet", "--dataset", "digits"], "There is no model"),
     "unknown dataset": (
         ["compute", "--demo", "--model", "digits-resnet", "--dataset", "digit"],
-        "Did you mean 'digits'?",
+        "Did you mean 'digits' or",
     ),
     "unknown architecture": (["layers", "timm:resnet1800"], "resnet1800"),
     "unregistered model": (["layers", "nothing", "--demo"], "There is no model 'nothing'"),
