@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from channelexplorer_dash.models.build import build
 from channelexplorer_dash.settings import load_settings
 from scripts.training import DEMO, save
 
+M = TypeVar("M", bound=nn.Module)
 SIDE = 16
 LICENCE = (
     "CC BY 4.0: E. Alpaydin and C. Kaynak, UCI Machine Learning Repository; as shipped with scikit-learn"
@@ -52,11 +53,12 @@ def recognised(images: Tensor, labels: Tensor) -> float:
         return float((built.module(batch).argmax(1) == labels).float().mean())
 
 
-class Average:
+class Average(Generic[M]):
     """The moving average of a module's weights."""
 
-    def __init__(self, module: nn.Module, keep: float) -> None:
-        self.module = copy.deepcopy(module).eval()
+    def __init__(self, module: M, keep: float) -> None:
+        self.module = copy.deepcopy(module)
+        self.module.eval()
         self._keep = keep
         self._steps = 0
 

@@ -6,6 +6,7 @@ Takes about four minutes on one core.
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -16,15 +17,21 @@ from channelexplorer_dash.models.sampling import Sampler, cosine_shares
 from channelexplorer_dash.models.small_unet import UNet
 from scripts.generative import Average, digits, recognised, write
 
-RECIPE = {
-    "seed": 0,
-    "steps": 3000,
-    "batch_size": 64,
-    "learning_rate": 2e-3,
-    "warm_up": 100,
-    "gradient_norm": 1.0,
-    "average": 0.995,
-}
+
+@dataclass(frozen=True)
+class DiffusionRecipe:
+    """The choices of the run; ``average`` is what the moving average of the weights keeps at each step."""
+
+    seed: int = 0
+    steps: int = 3000
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    warm_up: int = 100
+    gradient_norm: float = 1.0
+    average: float = 0.995
+
+
+RECIPE = DiffusionRecipe()
 CLASSES = 10
 SAMPLING_STEPS = 20
 
@@ -46,13 +53,13 @@ def samples(denoiser: UNet, count: int, seed: int) -> tuple[Tensor, Tensor]:
 def main() -> None:
     """Train, report how many samples are recognised, and write the checkpoint."""
     torch.set_num_threads(1)
-    torch.manual_seed(RECIPE["seed"])
-    source = torch.Generator().manual_seed(RECIPE["seed"])
+    torch.manual_seed(RECIPE.seed)
+    source = torch.Generator().manual_seed(RECIPE.seed)
     images, labels = digits()
     denoiser = UNet()
-    average = Average(denoiser, RECIPE["average"])
-    learn = torch.optim.AdamW(denoiser.parameters(), RECIPE["learning_rate"])
-    warm, steps, size = RECIPE["warm_up"], RECIPE["steps"], RECIPE["batch_size"]
+    average = Average(denoiser, RECIPE.average)
+    learn = torch.optim.AdamW(denoiser.parameters(), RECIPE.learning_rate)
+    warm, steps, size = RECIPE.warm_up, RECIPE.steps, RECIPE.batch_size
     schedule = torch.optim.lr_scheduler.LambdaLR(
         learn, lambda step: min((step + 1) / warm, (steps - step) / (steps - warm))
     )
@@ -70,7 +77,7 @@ def main() -> None:
         loss = functional.mse_loss(denoiser(state, at, named), velocity)
         learn.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(denoiser.parameters(), RECIPE["gradient_norm"])
+        torch.nn.utils.clip_grad_norm_(denoiser.parameters(), RECIPE.gradient_norm)
         learn.step()
         schedule.step()
         average.update(denoiser)
@@ -87,7 +94,7 @@ def main() -> None:
     write(
         {"digits_diffusion": average.module},
         found,
-        {"optimiser": "AdamW, warm-up and linear decay", **RECIPE},
+        {"optimiser": "AdamW, warm-up and linear decay", **asdict(RECIPE)},
         "python -m scripts.train_diffusion",
     )
     print(found)

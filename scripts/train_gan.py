@@ -6,6 +6,7 @@ Takes about four minutes on one core.
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -14,15 +15,21 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 from channelexplorer_dash.models.small_gan import Discriminator, Generator
 from scripts.generative import Average, digits, recognised, write
 
-RECIPE = {
-    "seed": 0,
-    "steps": 2500,
-    "batch_size": 64,
-    "learning_rates": [4e-4, 3e-4],
-    "betas": [0.5, 0.999],
-    "real_label": 0.9,
-    "average": 0.995,
-}
+
+@dataclass(frozen=True)
+class GanRecipe:
+    """The choices of the run; ``real_label`` is what the discriminator is to say of real images."""
+
+    seed: int = 0
+    steps: int = 2500
+    batch_size: int = 64
+    learning_rates: tuple[float, float] = (4e-4, 3e-4)
+    betas: tuple[float, float] = (0.5, 0.999)
+    real_label: float = 0.9
+    average: float = 0.995
+
+
+RECIPE = GanRecipe()
 CLASSES = 10
 
 
@@ -38,25 +45,24 @@ def samples(generator: Generator, count: int, seed: int) -> tuple[Tensor, Tensor
 def main() -> None:
     """Train, report how many samples are recognised, and write both checkpoints."""
     torch.set_num_threads(1)
-    torch.manual_seed(RECIPE["seed"])
-    source = torch.Generator().manual_seed(RECIPE["seed"])
+    torch.manual_seed(RECIPE.seed)
+    source = torch.Generator().manual_seed(RECIPE.seed)
     images, labels = digits()
     made, judge = Generator(), Discriminator()
-    average = Average(made, RECIPE["average"])
-    rate_g, rate_d = RECIPE["learning_rates"]
-    ways = tuple(RECIPE["betas"])
-    learn_g = torch.optim.Adam(made.parameters(), rate_g, ways)
-    learn_d = torch.optim.Adam(judge.parameters(), rate_d, ways)
-    size = RECIPE["batch_size"]
+    average = Average(made, RECIPE.average)
+    rate_g, rate_d = RECIPE.learning_rates
+    learn_g = torch.optim.Adam(made.parameters(), rate_g, RECIPE.betas)
+    learn_d = torch.optim.Adam(judge.parameters(), rate_d, RECIPE.betas)
+    size = RECIPE.batch_size
     started = time.perf_counter()
-    for step in range(RECIPE["steps"]):
+    for step in range(RECIPE.steps):
         rows = torch.randint(0, len(labels), (size,), generator=source)
         real, named = images[rows], labels[rows]
         wrong = (named + torch.randint(1, CLASSES, (size,), generator=source)) % CLASSES
         asked = torch.randint(0, CLASSES, (size,), generator=source)
         fake = made(torch.randn((size, *made.latent_shape), generator=source), asked)
         verdicts = judge(torch.cat([real, fake.detach(), real]), torch.cat([named, asked, wrong])).squeeze(1)
-        goals = torch.cat([torch.full((size,), RECIPE["real_label"]), torch.zeros(2 * size)])
+        goals = torch.cat([torch.full((size,), RECIPE.real_label), torch.zeros(2 * size)])
         weights = torch.cat([torch.ones(size), torch.full((2 * size,), 0.5)])
         loss_d = cross_entropy(verdicts, goals, weight=weights)
         learn_d.zero_grad()
@@ -78,7 +84,7 @@ def main() -> None:
     write(
         {"digits_gan": average.module, "digits_gan_discriminator": judge.eval()},
         found,
-        {"optimiser": "Adam", **RECIPE},
+        {"optimiser": "Adam", **asdict(RECIPE)},
         "python -m scripts.train_gan",
     )
     print(found)

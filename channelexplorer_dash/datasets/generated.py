@@ -129,7 +129,7 @@ def visited_timesteps(steps: int, trained: int = 1000) -> list[int]:
 
 def latent_rows(spec: DatasetSpec) -> pl.DataFrame:
     """Return the rows of a generator: label, source, seed, position, trajectory."""
-    rows = []
+    rows: list[tuple[int, str, int | None, float | None, int]] = []
     between = spec.between if spec.seeds > 1 else 0
     for label, name in enumerate(spec.class_names or ()):
         for seed in range(spec.seeds):

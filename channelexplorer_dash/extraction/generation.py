@@ -55,7 +55,10 @@ def publish_generated(store: Store, plan: Generation, still_wanted: Callable[[],
         labels = np.repeat(np.arange(classes), spec.seeds)
         seeds = np.tile(np.arange(spec.seeds), classes)
         noise = torch.stack(
-            [noise_of(label, seed, rows.shape) for label, seed in zip(labels, seeds, strict=True)]
+            [
+                noise_of(label, seed, rows.shape)
+                for label, seed in zip(labels.tolist(), seeds.tolist(), strict=True)
+            ]
         )
         values, images = draw_states(built, noise, labels, visited_timesteps(spec.steps), still_wanted)
     else:

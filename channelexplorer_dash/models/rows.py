@@ -70,7 +70,8 @@ class Rows:
         own = math.prod(self.shape)
         flat[:, :own] = values.float().flatten(1)
         flat[:, own : own + _NUMBERS] = numbers
-        return flat.unflatten(1, self.input_size)
+        packed: Tensor = flat.unflatten(1, self.input_size)
+        return packed
 
     def unpack(self, packed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return values, labels and timesteps of packed rows, on their device."""

@@ -91,7 +91,8 @@ class Sampler:
     def noised(self, image: Tensor, noise: Tensor, timestep: int) -> Tensor:
         """Return the state √ᾱ x₀ + √(1−ᾱ) ε of an image at a timestep."""
         share = self.shares[timestep]
-        return share**0.5 * image + (1 - share) ** 0.5 * noise
+        state: Tensor = image * share**0.5 + noise * (1 - share) ** 0.5
+        return state
 
     def advance(
         self, state: Tensor, output: Tensor, timestep: int, later: int | None

@@ -44,7 +44,8 @@ class Generator(nn.Module):
         maps = torch.cat([latents, named], 1)[:, :, None, None]
         for block in self.blocks:
             maps = block(maps)
-        return self.head(maps).tanh()
+        images: Tensor = self.head(maps).tanh()
+        return images
 
 
 class Discriminator(nn.Module):

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -121,7 +122,7 @@ def _find(explorer: Explorer, view: View) -> Findings:
         told.append(_by_step(S, labels, at, held, steps))
         untold.append(_by_step(others[layer.name], labels, at, held, steps))
     placed = [
-        _wait(lambda label=label, seed=seed: explorer.place_latent(view, PLACED_AT, label, seed))
+        _wait(partial(explorer.place_latent, view, PLACED_AT, label, seed))
         for label in range(len(dataset.class_names))
         for seed in NEW_SEEDS
     ]
