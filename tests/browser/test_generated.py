@@ -19,7 +19,7 @@ def test_states_are_drawn_and_followed_from_noise_to_image(screen: Screen) -> No
     graph = screen.part("scatterplot", "graph", LAYER)
     screen.eventually(lambda: graph.evaluate("g => g.querySelector('.js-plotly-plot').data.length"), 3)
     assert graph.evaluate(WAYS) == 0
-    screen.page.locator(f"#{ids.TRAJECTORIES} input[value=on]").check(force=True)
+    screen.page.locator(f"#{ids.TRAJECTORIES}").get_by_text("On", exact=True).click()
     screen.eventually(lambda: graph.evaluate(WAYS), 199)
     slider = screen.page.locator(f"#{ids.TIMESTEP}")
     slider.focus()
