@@ -178,8 +178,9 @@ class Bench:
 
     def _batches(self, ids: IntArray) -> Iterator[Any]:
         from channelexplorer_dash.extraction.batches import batches
+        from channelexplorer_dash.extraction.inputs import reader
 
-        for batch in batches(self.dataset, self.built.transform, ids.tolist(), 16):
+        for batch in batches(self.dataset, reader(self.built, self.dataset), ids.tolist(), 16):
             assert batch.images is not None
             yield batch.images
 

@@ -13,6 +13,7 @@ from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.dataset_view import notes, preview, sample_preview
 from channelexplorer_dash.layouts.urls import Urls
+from channelexplorer_dash.results import Pending
 from channelexplorer_dash.selection import View
 
 
@@ -30,6 +31,9 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     )
     def show_sample(view: Any, _profiled: Any, _decided: Any) -> tuple[list[Component], list[Component]]:
         current = View.from_json(view)
+        # What is not drawn yet has no thumbnails; the profile, which needs it, calls again.
+        if isinstance(explorer.drawn(current.dataset, wait=False), Pending):
+            return [], []
         rows = explorer.images(current, sample_preview(explorer.sample(current)))
         return preview(current, rows, urls), notes(explorer.left_out(current))
 

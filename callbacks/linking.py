@@ -47,4 +47,11 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.SAMPLE, "data"),
         *[Input(ids.part(view, "graph", ALL), "figure") for view in GRAPHS],
     )
+    app.clientside_callback(
+        script("markTimestep"),
+        Output(ids.TIMESTEP_SHOWN, "children"),
+        Input(ids.TIMESTEP, "value"),
+        State(ids.TIMESTEPS, "data"),
+        prevent_initial_call=True,
+    )
     return {}

@@ -14,8 +14,16 @@ from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.apart import apart_figure
 from channelexplorer_dash.figures.empty import empty_figure
+from channelexplorer_dash.figures.steps import steps_figure
 from channelexplorer_dash.layouts.measures import measure_help
-from channelexplorer_dash.layouts.measures_panel import APART, MEASURES_LINE, apart_note, measure_table
+from channelexplorer_dash.layouts.measures_panel import (
+    APART,
+    MEASURES_LINE,
+    STEPS,
+    apart_note,
+    measure_table,
+    steps_note,
+)
 from channelexplorer_dash.results import Pending
 from channelexplorer_dash.selection import View, check_measure
 
@@ -68,7 +76,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             if action == "cancel":
                 return no_update, no_update, no_update, lines.cancel(explorer, state)
             lines.forgive(explorer, state)
-        show = show_apart if tab == APART else show_table
+        show = {APART: show_apart, STEPS: show_steps}.get(tab, show_table)
         try:
             return show(View.from_json(view), granularity)
         except ChannelExplorerError as error:
@@ -85,6 +93,12 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         if isinstance(answer, Pending):
             return [], empty_figure("The layers are being measured …"), [], lines.working(answer.job)
         return [], apart_figure(answer.value), apart_note(answer.value), lines.working(None)
+
+    def show_steps(view: View, granularity: Any) -> tuple[Any, Any, Any, Any]:
+        answer = explorer.steps(view, granularity)
+        if isinstance(answer, Pending):
+            return [], empty_figure("The timesteps are being compared …"), [], lines.working(answer.job)
+        return [], steps_figure(answer.value), steps_note(answer.value), lines.working(None)
 
     return {
         "open_measures": open_measures,

@@ -13,7 +13,13 @@ from channelexplorer_dash.callbacks.colours import clusters_of, colouring_of
 from channelexplorer_dash.errors import JobFailedError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.new_images import new_image_arrows
-from channelexplorer_dash.figures.scatterplot import METHODS, hulls_patch, marker_patch, scatter_figure
+from channelexplorer_dash.figures.scatterplot import (
+    METHODS,
+    hulls_patch,
+    marker_patch,
+    scatter_figure,
+    ways_patch,
+)
 from channelexplorer_dash.layouts.honesty import honesty_line
 from channelexplorer_dash.layouts.legend import legend
 from channelexplorer_dash.results import Pending, Scatter
@@ -37,6 +43,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.DECIDED, "data"),
         Input(ids.part("clusters", "version", MATCH), "data"),
         Input(ids.part("new", "placed", MATCH), "data"),
+        Input(ids.TRAJECTORIES, "value"),
         State(ids.CLUSTERS, "value"),
         State(ids.part("scatterplot", "drawn", MATCH), "data"),
         State(ids.part("scatterplot", "version", MATCH), "id"),
@@ -53,6 +60,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         _decided: Any,
         _clustered: str | None,
         placed: Any,
+        trajectories: Any,
         clusters: Any,
         drawn: str | None,
         part: Mapping[str, Any],
@@ -65,15 +73,17 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         scatter = answer.value
         colouring = clusters_of(explorer, current, layer, scatter.sample, colour_by, channel, clusters)
         colouring = colouring or colouring_of(explorer, current, scatter.sample, colour_by, channel)
+        ways = explorer.trajectories(current, scatter.sample, shown=trajectories == "on")
         figure: Any = Patch()
         # What changed is no guide: where two changes follow closely, Dash drops the first one's answer.
         if drawn == answer.key:
             figure["data"][0]["marker"] = marker_patch(colouring)
             figure["data"][1] = hulls_patch(scatter, colouring)
-            figure["layout"]["annotations"] = new_image_arrows(scatter.method, placed)
+            if ways is not None:
+                figure["data"][2] = ways_patch(scatter, ways)
         else:
-            figure = scatter_figure(scatter, colouring, explorer.settings.webgl_points)
-            figure["layout"]["annotations"] = new_image_arrows(scatter.method, placed)
+            figure = scatter_figure(scatter, colouring, explorer.settings.webgl_points, ways)
+        figure["layout"]["annotations"] = new_image_arrows(scatter.method, placed)
         return figure, legend(colouring), extent(scatter), answer.key
 
     @app.callback(

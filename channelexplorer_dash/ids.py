@@ -108,6 +108,12 @@ NEW_NOTE = "ce-new-note"
 NEW_CLEAR = "ce-new-clear"
 NEW_CARDS = "ce-new-cards"
 
+# States on their way from noise
+TRAJECTORIES = "ce-trajectories"
+TIMESTEP = "ce-timestep"
+TIMESTEP_SHOWN = "ce-timestep-shown"
+TIMESTEPS = "ce-timesteps"
+
 # Panels
 PANELS = "ce-panels"
 

@@ -282,6 +282,39 @@ class ComingApart:
 
 
 @dataclass(frozen=True)
+class StepMatrix:
+    """How well every layer tells the classes at each timestep, among the states of that timestep alone.
+
+    ``timesteps`` int64 (T,) from noise to image; ``accuracy`` float64 (L, T) by ``neighbours``; ``chance`` is
+    what guessing reaches.
+    """
+
+    layers: tuple[Layer, ...]
+    timesteps: IntArray
+    accuracy: DoubleArray
+    neighbours: int
+    chance: float
+
+
+@dataclass(frozen=True)
+class PlacedLatent:
+    """Where a new latent of the class ``label`` belongs among the known states, at each of its timesteps.
+
+    ``labels`` and ``placed`` int64 (T,) are the class and the timestep that most of its neighbours have,
+    ``label_share`` and ``placed_share`` float64 (T,) the share that has them; ``near`` int64 (T, k) the
+    neighbours' image ids, nearest first.
+    """
+
+    label: int
+    timesteps: IntArray
+    labels: IntArray
+    label_share: DoubleArray
+    placed: IntArray
+    placed_share: DoubleArray
+    near: IntArray
+
+
+@dataclass(frozen=True)
 class Honesty:
     """What a picture says of the classes beside what all dimensions say; None where it is not defined.
 

@@ -25,6 +25,7 @@ Projection = Literal["pca", "umap", "tsne", "mds"]
 JaccardMode = Literal["auto", "images", "classes"]
 JaccardOrder = Literal["class", "hierarchy"]
 Distance = Literal["jaccard", "centroid"]
+Switch = Literal["off", "on"]
 Leaves = Literal["classes", "subclasses"]
 Sorting = Literal[
     "variance",
@@ -70,6 +71,7 @@ LOOKS = (
     "distance",
     "leaves",
     "compare",
+    "trajectories",
 )
 """What of a selection says how the panels are drawn, by name."""
 _RUN = re.compile(r"^[0-9a-z]+(\.[0-9a-z]+)*$")
@@ -229,6 +231,7 @@ class Selection:
     distance: Distance = "jaccard"
     leaves: Leaves = "classes"
     compare: str = ""
+    trajectories: Switch = "off"
     marks: Marks = field(default_factory=Marks)
 
     def __post_init__(self) -> None:
@@ -239,6 +242,7 @@ class Selection:
         _one_of("order", self.order, get_args(JaccardOrder))
         _one_of("sorting", self.sorting, get_args(Sorting))
         _one_of("measure", self.measure, get_args(Measure))
+        _one_of("setting of the trajectories", self.trajectories, get_args(Switch))
         Grouping(self.clusters, self.distance, self.leaves)
         if len(self.layers) > MAX_PANELS:
             raise SelectionError(f"At most {MAX_PANELS} panels can be open at once.")

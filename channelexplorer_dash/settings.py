@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
 
@@ -212,6 +212,24 @@ class Settings(BaseSettings):
     def _expand(cls, path: Path) -> Path:
         return path.expanduser().resolve()
 
+    @field_validator("datasets")
+    @classmethod
+    def _find_generators(
+        cls, datasets: tuple[DatasetSpec, ...], info: ValidationInfo
+    ) -> tuple[DatasetSpec, ...]:
+        """Put the model that draws a dataset in place of its name: the engine is given the dataset alone."""
+        models = {spec.name: spec for spec in info.data.get("models", ())}
+        found = []
+        for spec in datasets:
+            if isinstance(spec.generator, str):
+                if spec.generator not in models:
+                    raise ValueError(f"{spec.name}: there is no model {spec.generator!r} to draw the images")
+                spec = DatasetSpec.model_validate(
+                    {**spec.model_dump(), "generator": models[spec.generator].model_dump()}
+                )
+            found.append(spec)
+        return tuple(found)
+
     @model_validator(mode="after")
     def _unique_names(self) -> Settings:
         for what, specs in (("model", self.models), ("dataset", self.datasets)):
@@ -315,6 +333,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
     for model in values.get("models", []):
         if isinstance(model.get("weights"), str) and model["weights"] not in {"random", "hub"}:
             model["weights"] = str(_relative(base, model["weights"]))
+        if str(model.get("source", "")).startswith("diffusers:"):
+            folder = model["source"].removeprefix("diffusers:")
+            model["source"] = f"diffusers:{_relative(base, folder)}"
     return values
 
 

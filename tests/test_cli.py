@@ -55,7 +55,14 @@ def test_models_and_datasets_of_flags_and_files_are_listed(
     flags = ["--model", "timm:resnet18", "--images", "my photos", "--config", "c.toml"]
     assert [line.split()[0] for line in run(capsys, "models", *flags)[1].splitlines()] == ["name", "resnet18"]
     listed = run(capsys, "datasets", *flags, "--demo")[1]
-    assert [line.split("  ")[0] for line in listed.splitlines()] == ["name", "digits", "table", "my photos"]
+    assert [line.split("  ")[0] for line in listed.splitlines()] == [
+        "name",
+        "digits",
+        "gan-digits",
+        "diffusion-digits",
+        "table",
+        "my photos",
+    ]
     assert str(tmp_path / "t.csv") in listed
 
 
@@ -101,7 +108,10 @@ def test_ctrl_c_cancels_the_work(
 MISTAKES: dict[str, tuple[list[str], str]] = {
     "unknown layer": (["compute", *SMALL, "--layers", "layer9"], "There is no layer 'layer9'"),
     "unknown model": (["compute", "--demo", "--model", "resnet", "--dataset", "digits"], "There is no model"),
-    "unknown dataset": (["compute", "--demo", "--dataset", "digit"], "Did you mean 'digits'?"),
+    "unknown dataset": (
+        ["compute", "--demo", "--model", "digits-resnet", "--dataset", "digit"],
+        "Did you mean 'digits' or",
+    ),
     "unknown architecture": (["layers", "timm:resnet1800"], "resnet1800"),
     "unregistered model": (["layers", "nothing", "--demo"], "There is no model 'nothing'"),
     "no file": (["models", "--config", "missing.toml"], "There is no settings file"),

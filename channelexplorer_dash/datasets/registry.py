@@ -9,6 +9,7 @@ from channelexplorer_dash.datasets.arrays import ArraysDataset
 from channelexplorer_dash.datasets.base import Dataset
 from channelexplorer_dash.datasets.digits import DigitsDataset
 from channelexplorer_dash.datasets.folder import FolderDataset
+from channelexplorer_dash.datasets.generated import Drawn, GeneratedDataset
 from channelexplorer_dash.datasets.objects import ObjectDataset
 from channelexplorer_dash.datasets.table import TableDataset
 from channelexplorer_dash.errors import DatasetError
@@ -18,7 +19,7 @@ _objects: dict[str, object] = {}
 _lock = threading.Lock()
 
 
-def open_dataset(spec: DatasetSpec, max_pixels: int) -> Dataset:
+def open_dataset(spec: DatasetSpec, max_pixels: int, drawn: Drawn | None = None) -> Dataset:
     """Open what a spec describes.
 
     Parameters
@@ -27,6 +28,8 @@ def open_dataset(spec: DatasetSpec, max_pixels: int) -> Dataset:
         The description.
     max_pixels
         Images with more pixels are refused, before they are decoded.
+    drawn
+        Where the images of a ``generated`` dataset are published.
 
     Raises
     ------
@@ -42,6 +45,8 @@ def open_dataset(spec: DatasetSpec, max_pixels: int) -> Dataset:
             return TableDataset(spec, max_pixels)
         case "digits":
             return DigitsDataset(spec)
+        case "generated":
+            return GeneratedDataset(spec, drawn)
         case "object":
             items = resolve_object(str(spec.path))
             return items if isinstance(items, Dataset) else ObjectDataset(spec, items, max_pixels)

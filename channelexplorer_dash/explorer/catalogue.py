@@ -11,8 +11,10 @@ import numpy as np
 
 from channelexplorer_dash.core.sampling import draw
 from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.datasets.generated import Drawn
 from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.errors import SelectionError, SettingsError, unknown_name
+from channelexplorer_dash.extraction.plan import Generation
 from channelexplorer_dash.models.identity import identity
 from channelexplorer_dash.results import Sample
 from channelexplorer_dash.selection import Selection, View
@@ -64,8 +66,18 @@ class Catalogue:
         spec = self.dataset_spec(name)
         with self._opening:
             if name not in self._datasets:
-                self._datasets[name] = open_dataset(spec, self._settings.max_image_pixels)
+                drawn = self.generation(name)
+                self._datasets[name] = open_dataset(
+                    spec, self._settings.max_image_pixels, Drawn(self._store, drawn.key) if drawn else None
+                )
             return self._datasets[name]
+
+    def generation(self, name: str) -> Generation | None:
+        """Return the plan that draws a generated dataset; None for any other."""
+        spec = self.dataset_spec(name)
+        if spec.kind != "generated" or not isinstance(spec.generator, ModelSpec):
+            return None
+        return Generation(spec, identity(spec.generator), self._settings.device)
 
     def selection(self, query: str) -> Selection:
         """Read a link, fill in what it leaves out, and check its names.

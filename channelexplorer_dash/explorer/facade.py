@@ -12,7 +12,7 @@ import polars as pl
 
 from channelexplorer_dash.datasets.base import Dataset
 from channelexplorer_dash.errors import SelectionError
-from channelexplorer_dash.explorer import answers, contributions, measuring
+from channelexplorer_dash.explorer import answers, contributions, measuring, steps
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.contributions import Ablated, Groups
 from channelexplorer_dash.explorer.desk import Desk
@@ -55,11 +55,13 @@ from channelexplorer_dash.results import (
     PairDetail,
     PanelStatus,
     Pending,
+    PlacedLatent,
     Profile,
     Ready,
     Sample,
     Scatter,
     ScorecardTable,
+    StepMatrix,
 )
 from channelexplorer_dash.selection import (
     ChannelMark,
@@ -145,6 +147,10 @@ class Explorer:
     def dataset(self, name: str) -> Dataset:
         """Return a dataset, opened at the first call; raise UnknownNameError or DatasetError."""
         return self._catalogue.dataset(name)
+
+    def drawn(self, name: str, *, wait: bool = True) -> Answer[str]:
+        """Say whether the images of a dataset can be read; those of a generated one are drawn first."""
+        return self._work.drawn(name, patience=_OVERLAY_PATIENCE_SECONDS if wait else 0)
 
     def selection(self, query: str) -> Selection:
         """Read a link's query, fill in defaults and check its names; layers stay as the link has them."""
@@ -241,6 +247,25 @@ class Explorer:
             if isinstance(prepared, Pending)
             else answers.heatmap(self._work, prepared, sorting, marks)
         )
+
+    # Generated states
+
+    def steps(self, view: View, granularity: Granularity) -> Answer[StepMatrix]:
+        """Return how well every layer tells the classes at each timestep."""
+        asked = self._of_all_layers(view, granularity)
+        return asked if isinstance(asked, Pending) else steps.step_matrix(asked, self.dataset(view.dataset))
+
+    def trajectories(self, view: View, sample: Sample, *, shown: bool) -> IntArray | None:
+        """Return the positions in a sample along each trajectory, -1 between two; None for no trajectory."""
+        ways = steps.trajectories(self.dataset(view.dataset), sample)
+        return ways if ways is None or shown else ways[:0]
+
+    def place_latent(self, view: View, layer: str, label: int, seed: int) -> Answer[PlacedLatent]:
+        """Return where a new latent belongs among the states of a layer, at each timestep."""
+        prepared = self._prepare(view, layer)
+        if isinstance(prepared, Pending):
+            return prepared
+        return steps.place(self._work, prepared, self.dataset(view.dataset), label, seed)
 
     # Details
 

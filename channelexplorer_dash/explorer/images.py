@@ -171,6 +171,10 @@ def colours(
     column = dataset.table[colour_by].gather(ids)
     if column.dtype.is_numeric() and column.n_unique() > 20:
         return ColourValues(column.cast(float).fill_null(0.0).to_numpy(), None)
+    if column.dtype.is_integer() and not column.null_count():
+        # In the order of the numbers, not of their digits.
+        numbers, positions = np.unique(column.to_numpy(), return_inverse=True)
+        return ColourValues(positions, tuple(str(number) for number in numbers))
     text = column.cast(str).fill_null("(none)").to_numpy()
     present, positions = np.unique(text, return_inverse=True)
     return ColourValues(positions, tuple(str(name) for name in present))

@@ -43,7 +43,7 @@ from channelexplorer_dash.store import Kind, Store, digest, schema
 
 logger = logging.getLogger(__name__)
 
-_OF_S_ITSELF = {"class_pairs", "cka", "matching", *MEASURED.values()}
+_OF_S_ITSELF = {"class_pairs", "cka", "matching", "step_accuracy", *MEASURED.values()}
 
 # Parts of a panel that take longer than a person waits for an answer.
 _LATER = {"classes", "placed", "scores", "clusters", "leaves"}
@@ -66,10 +66,21 @@ class LayerWork:
         """The store."""
         return self._desk.store
 
+    def drawn(self, dataset: str, *, patience: float | None = None) -> Answer[str]:
+        """Return the dataset's digest once its images can be read: a generated one is drawn first."""
+        plan = self._catalogue.generation(dataset)
+        if plan is None:
+            digest_of = self._catalogue.dataset(dataset).digest
+            return Ready(digest_of, digest_of)
+        return self._desk.ask(plan, plan.key, Kind.ARRAY, patience=patience)
+
     # Summaries
 
     def summary(self, view: View, description: ModelDescription, layer: Layer) -> Answer[str]:
         """Return the key of a layer's S; the model runs only as far as that layer."""
+        drawn = self.drawn(view.dataset)
+        if isinstance(drawn, Pending):
+            return drawn
         key = self._summary_key(view, layer.name)
         # Blocks are tapped on the way to a block, leaves on the way to a leaf: they come for free.
         granularity = "block" if "block" in layer.granularities else layer.granularities[0]
@@ -82,6 +93,9 @@ class LayerWork:
         self, view: View, description: ModelDescription, layers: tuple[str, ...], *, output: bool
     ) -> Answer[tuple[str, ...]]:
         """Return the keys of several layers' S (and of the predictions), from one pass."""
+        drawn = self.drawn(view.dataset, patience=0)
+        if isinstance(drawn, Pending):
+            return drawn
         ordered = sorted((description.layer(name) for name in layers), key=lambda layer: layer.depth)
         plan = self._extraction(
             view, tuple(layer.name for layer in ordered), output=output and description.outputs > 0
@@ -234,6 +248,13 @@ class LayerWork:
             _precision=self.settings.precision,
             _device=self.settings.device,
         )
+
+    def new_latent(self, view: View, layer: Layer, source: str, **wanted: Any) -> Derivation:
+        """Return the plan that places a new latent among the view's images."""
+        _, sample = self._catalogue.sample(view)
+        known = {"summary": view.summary, "neighbours": self.settings.knn_neighbours}
+        parameters = {**self._model_parameters(view), **known, **wanted}
+        return Derivation("placed_latent", layer.name, source, sample, parameters)
 
     # Contributions
 

@@ -16,6 +16,7 @@ from channelexplorer_dash.extraction.ablation_plan import Ablation
 from channelexplorer_dash.extraction.batches import batches
 from channelexplorer_dash.extraction.fitting import Fitting, batch_size
 from channelexplorer_dash.extraction.forward import run_batch, split_name
+from channelexplorer_dash.extraction.inputs import reader
 from channelexplorer_dash.extraction.plan import description_key
 from channelexplorer_dash.extraction.running import exclusive, first_tensor, place
 from channelexplorer_dash.extraction.shards import choose_device, loaded_dataset, loaded_model
@@ -63,7 +64,7 @@ def _publish_part(
         raise ModelError(f"The model {plan.model.name} has no class outputs that an ablation could change.")
     layer = description.layer(plan.layer) if plan.channels else None
     built = loaded_model(plan.model, dict(plan.identity))
-    dataset = loaded_dataset(plan.dataset, plan.dataset_digest, plan.max_image_pixels)
+    dataset = loaded_dataset(store, plan.dataset, plan.dataset_digest, plan.max_image_pixels)
     device = torch.device(choose_device(plan.device))
     module = place(built.module, device, built.input_size)
     size = plan.batch_size or batch_size(description, device.type, plan.batch_memory_mb)
@@ -76,7 +77,7 @@ def _publish_part(
     ids = store.array(Kind.ARRAY, plan.sample)[0, start:stop].tolist()
     done = 0
     with store.shards(plan.key).writer(start, stop, {plan.key: description.outputs}) as shard:
-        for batch in batches(dataset, built.transform, ids, size):
+        for batch in batches(dataset, reader(built, dataset), ids, size):
             still_wanted()
             if batch.images is None or batch.left_out:
                 raise DatasetError(f"An image can no longer be read: {batch.left_out[0][2]}")

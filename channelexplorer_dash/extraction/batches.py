@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from channelexplorer_dash.datasets.base import SOURCE, Dataset
 from channelexplorer_dash.errors import DatasetError
+from channelexplorer_dash.extraction.inputs import Read
 
 # Batches that are decoded, or being decoded, beside the one that the model works on: one to go on with at
 # once, one in the making.
 _AHEAD = 2
 # Decoding more than so many images at once does not keep any model busier.
 _MOST_THREADS = 8
-
-Transform = Callable[[Image.Image], Tensor]
 
 
 @dataclass(frozen=True)
@@ -48,16 +46,16 @@ class _Part:
     left_out: list[tuple[int, str, str]]
 
 
-def batches(dataset: Dataset, transform: Transform, image_ids: Sequence[int], size: int) -> Iterator[Batch]:
-    """Decode and transform images, batch by batch.
+def batches(dataset: Dataset, read: Read, image_ids: Sequence[int], size: int) -> Iterator[Batch]:
+    """Read images, batch by batch.
 
     As many threads as the model may use decode the parts of the next two batches; memory holds no more
     than three batches. Closing the iterator gives up what is not begun.
 
     Parameters
     ----------
-    transform
-        Image → float32 (C, H, W).
+    read
+        Row number → float32 (C, H, W), as :func:`channelexplorer_dash.extraction.inputs.reader` gives it.
     size
         Images of a batch; the last one may have fewer.
     """
@@ -67,7 +65,7 @@ def batches(dataset: Dataset, transform: Transform, image_ids: Sequence[int], si
 
     def begin(ids: Sequence[int]) -> list[Future[_Part]]:
         parts = [ids[first : first + length] for first in range(0, len(ids), length)]
-        return [pool.submit(_decode, dataset, transform, part) for part in parts]
+        return [pool.submit(_decode, dataset, read, part) for part in parts]
 
     ahead: deque[list[Future[_Part]]] = deque()
     try:
@@ -91,11 +89,11 @@ def _joined(futures: list[Future[_Part]]) -> Batch:
     )
 
 
-def _decode(dataset: Dataset, transform: Transform, image_ids: Sequence[int]) -> _Part:
+def _decode(dataset: Dataset, read: Read, image_ids: Sequence[int]) -> _Part:
     part = _Part([], [])
     for image_id in image_ids:
         try:
-            part.good.append((image_id, transform(dataset.image(image_id))))
+            part.good.append((image_id, read(image_id)))
         except DatasetError as error:
             part.left_out.append((image_id, str(dataset.table[SOURCE][image_id]), str(error)))
     return part

@@ -53,7 +53,9 @@ def describe(built: BuiltModel) -> ModelDescription:
             f"The model {built.spec.name!r} has no layers: no module inside it gives each image an output."
         )
     root = calls[-1]
-    outputs = root.shape[1] if root.shape is not None and len(root.shape) == 2 else 0
+    # What a generator draws and what a discriminator judges are no classes.
+    classifies = root.shape is not None and len(root.shape) == 2 and built.rows is None
+    outputs = root.shape[1] if root.shape is not None and classifies else 0
     names = built.class_names
     if names and outputs and len(names) != outputs:
         raise ModelError(

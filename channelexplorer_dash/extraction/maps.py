@@ -18,13 +18,14 @@ from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import FloatArray
 
 
-def activation_map(built: BuiltModel, image: Image.Image, layer: Layer, channel: int) -> FloatArray:
+def activation_map(built: BuiltModel, image: Image.Image | Tensor, layer: Layer, channel: int) -> FloatArray:
     """Return one channel's activation over the model's input.
 
     Parameters
     ----------
     image
-        As the dataset gives it; the model's own preprocessing is applied.
+        As the dataset gives it, which the model's own preprocessing is applied to; or the model's input,
+        float32 (C, H, W).
     channel
         From 0.
 
@@ -48,7 +49,7 @@ def activation_map(built: BuiltModel, image: Image.Image, layer: Layer, channel:
         raise UnknownNameError(
             f"The layer {layer.name!r} has no channel {channel}: they go from 0 to {layer.channels - 1}."
         )
-    batch = built.transform(image).unsqueeze(0)
+    batch = (image if isinstance(image, Tensor) else built.transform(image)).unsqueeze(0)
     plain = layer.layout == "dense" or (layer.layout == "nchw" and len(layer.shape) == 3)
     values, cells, grid = (
         _seen(built, batch, layer, channel) if plain else _placed(built, batch, layer, channel)

@@ -40,7 +40,7 @@ def publish_merged(store: Store, plan: Extraction, still_wanted: Callable[[], No
         parts = [shard for shard in shards if shard is not None]
         if len(parts) < len(shards):
             raise VanishedError(f"A shard in {folder.path} is gone. Ask for it again.")
-        labels = loaded_dataset(plan.dataset, plan.dataset_digest, plan.max_image_pixels).labels
+        labels = loaded_dataset(store, plan.dataset, plan.dataset_digest, plan.max_image_pixels).labels
         buffer = bytearray()
         for (layer, _), key in plan.results.items():
             if key in lacking:

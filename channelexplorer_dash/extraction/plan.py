@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Literal
 
 from channelexplorer_dash.errors import EngineError
 from channelexplorer_dash.extraction.ablation_plan import Ablation as Ablation
+from channelexplorer_dash.extraction.generation_plan import Generation as Generation
+from channelexplorer_dash.extraction.generation_plan import drawn_key as drawn_key
 from channelexplorer_dash.selection import Measure
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, digest
@@ -52,6 +54,8 @@ DerivationName = Literal[
     "matching",
     "axes",
     "new_images",
+    "step_accuracy",
+    "placed_latent",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
@@ -84,6 +88,8 @@ _RESULTS: Mapping[str, Kind] = {
     "contrast": Kind.RECORD,
     "ablation_effect": Kind.RECORD,
     "new_images": Kind.PASSING_RECORD,
+    "step_accuracy": Kind.RECORD,
+    "placed_latent": Kind.RECORD,
 }
 
 _LABELS: Mapping[str, str] = {
@@ -114,6 +120,8 @@ _LABELS: Mapping[str, str] = {
     "label_issues": "Looking for wrong labels in the layers up to {layer}",
     "clusters": "Finding the clusters of {layer}",
     "subclasses": "Finding the subclasses at {layer}",
+    "step_accuracy": "Telling the classes at every timestep of {layer}",
+    "placed_latent": "Placing a new latent at {layer}",
     "leaf_distances": "Measuring how far the classes are apart at {layer}",
     "cka": "Comparing the layers of two models",
     "matching": "Matching the channels of {layer}",
@@ -363,7 +371,7 @@ class Derivation:
         return {"kind": self.kind, **asdict(self), "parameters": dict(self.parameters)}
 
 
-Plan = Describe | Extraction | Derivation | Ablation
+Plan = Describe | Extraction | Derivation | Ablation | Generation
 
 
 def plan_from_json(data: Mapping[str, Any]) -> Plan:
@@ -382,7 +390,7 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
     for name in ("layers", "summaries", "channels", "values"):
         if name in fields:
             fields[name] = tuple(fields[name])
-    for plan in (Describe, Extraction, Derivation, Ablation):
+    for plan in (Describe, Extraction, Derivation, Ablation, Generation):
         if data.get("kind") == plan.kind:
             return plan(**fields)
     raise EngineError(

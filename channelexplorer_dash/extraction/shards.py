@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ import numpy.typing as npt
 import torch
 
 from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.datasets.generated import Drawn
 from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.errors import DatasetError, ModelError
 from channelexplorer_dash.extraction.batches import batches
 from channelexplorer_dash.extraction.fitting import Fitting, batch_size
 from channelexplorer_dash.extraction.forward import run_batch
+from channelexplorer_dash.extraction.inputs import reader
 from channelexplorer_dash.extraction.layers import describe
 from channelexplorer_dash.extraction.plan import Describe, Extraction, description_key
 from channelexplorer_dash.extraction.running import place
@@ -39,8 +42,9 @@ def loaded_model(spec: ModelSpec, identity: dict[str, Any]) -> BuiltModel:
 
 
 @lru_cache(maxsize=4)
-def _opened(spec_json: str, dataset_digest: str, max_pixels: int) -> Dataset:
-    dataset = open_dataset(DatasetSpec.model_validate_json(spec_json), max_pixels)
+def _opened(root: Path, spec_json: str, dataset_digest: str, max_pixels: int) -> Dataset:
+    drawn = Drawn(Store(root), dataset_digest)
+    dataset = open_dataset(DatasetSpec.model_validate_json(spec_json), max_pixels, drawn)
     if dataset.digest != dataset_digest:
         raise DatasetError(
             f"The dataset {dataset.name} has changed since the server opened it. "
@@ -49,9 +53,9 @@ def _opened(spec_json: str, dataset_digest: str, max_pixels: int) -> Dataset:
     return dataset
 
 
-def loaded_dataset(spec: DatasetSpec, dataset_digest: str, max_pixels: int) -> Dataset:
+def loaded_dataset(store: Store, spec: DatasetSpec, dataset_digest: str, max_pixels: int) -> Dataset:
     """Return a dataset, opened once in this process; refuse one that has changed meanwhile."""
-    return _opened(spec.model_dump_json(), dataset_digest, max_pixels)
+    return _opened(store.root, spec.model_dump_json(), dataset_digest, max_pixels)
 
 
 def publish_description(store: Store, plan: Describe) -> None:
@@ -86,7 +90,7 @@ def publish_shard(store: Store, plan: Extraction, start: int, still_wanted: Call
         raise ModelError(f"The model {plan.model.name} has no class outputs to predict with.")
 
     built = loaded_model(plan.model, dict(plan.identity))
-    dataset = loaded_dataset(plan.dataset, plan.dataset_digest, plan.max_image_pixels)
+    dataset = loaded_dataset(store, plan.dataset, plan.dataset_digest, plan.max_image_pixels)
     device = torch.device(choose_device(plan.device))
     module = place(built.module, device, built.input_size)
     size = plan.batch_size or batch_size(description, device.type, plan.batch_memory_mb)
@@ -101,7 +105,7 @@ def publish_shard(store: Store, plan: Extraction, start: int, still_wanted: Call
     non_finite_logits = 0
 
     with shards.writer(ids.start, ids.stop, channels) as shard:
-        for batch in batches(dataset, built.transform, ids, size):
+        for batch in batches(dataset, reader(built, dataset), ids, size):
             still_wanted()
             left_out += batch.left_out
             if batch.images is None:

@@ -19,6 +19,7 @@ from channelexplorer_dash.extraction.plan import (
     Derivation,
     Describe,
     Extraction,
+    Generation,
     Plan,
     plan_from_json,
 )
@@ -71,6 +72,10 @@ def run(root: str, key: str, token: str, quota: int) -> bool:
             from channelexplorer_dash.extraction.ablation import publish_logits
 
             publish_logits(store, plan, still_wanted)
+        elif isinstance(plan, Generation):
+            from channelexplorer_dash.extraction.generation import publish_generated
+
+            publish_generated(store, plan, still_wanted)
 
     return _attempt(root, key, token, act, quota)
 

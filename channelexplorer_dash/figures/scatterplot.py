@@ -18,14 +18,16 @@ from channelexplorer_dash.figures.binary import (
     smallest_unsigned,
 )
 from channelexplorer_dash.figures.colouring import Colouring
-from channelexplorer_dash.results import Scatter
+from channelexplorer_dash.results import IntArray, Scatter
 
 OUTLIER = 134
 """Plotly's number of the symbol ``x-thin-open``: names would weigh ten times as much."""
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE", "mds": "MDS"}
 
 
-def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 3000) -> Figure:
+def scatter_figure(
+    scatter: Scatter, colouring: Colouring, webgl_from: int = 3000, ways: IntArray | None = None
+) -> Figure:
     """Draw the images of a layer in two dimensions.
 
     Parameters
@@ -36,6 +38,9 @@ def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 300
         One category or number for each of the n images.
     webgl_from
         Points from which WebGL draws them.
+    ways
+        Positions of the images on each trajectory, one after the other with -1 between trajectories; empty
+        while they are not shown, None where the dataset has none.
 
     Raises
     ------
@@ -69,7 +74,11 @@ def scatter_figure(scatter: Scatter, colouring: Colouring, webgl_from: int = 300
     ids = scatter.sample.image_ids
     geometry = f"{scatter.layer.name}:{scatter.method}:{points}:{int(ids.sum())}"
     return figure(
-        data=[trace, _hulls(scatter, colouring)],
+        data=[
+            trace,
+            _hulls(scatter, colouring),
+            *([] if ways is None else [_ways(scatter, ways)]),
+        ],
         layout=theme.layout(
             "scatterplot",
             alt,
@@ -93,6 +102,26 @@ def hulls_patch(scatter: Scatter, colouring: Colouring) -> dict[str, Any]:
     """Return ``data[1]`` as JSON-able values: the hulls of clusters, empty where there are none."""
     patch: dict[str, Any] = encoded(_hulls(scatter, colouring))
     return patch
+
+
+def ways_patch(scatter: Scatter, ways: IntArray) -> dict[str, Any]:
+    """Return ``data[2]`` as JSON-able values: the trajectories, as :func:`scatter_figure` takes them."""
+    patch: dict[str, Any] = encoded(_ways(scatter, ways))
+    return patch
+
+
+def _ways(scatter: Scatter, ways: IntArray) -> dict[str, Any]:
+    xy = np.where((ways < 0)[:, None], np.nan, scatter.xy[ways]).tolist() if len(ways) else []
+    return {
+        "type": "scatter",
+        "name": "trajectories",
+        "mode": "lines",
+        "x": [None if x != x else x for x, _ in xy],
+        "y": [None if y != y else y for _, y in xy],
+        "line": {"color": theme.TEXT, "width": 0.7},
+        "opacity": 0.45,
+        "hoverinfo": "skip",
+    }
 
 
 def _hulls(scatter: Scatter, colouring: Colouring) -> dict[str, Any]:

@@ -30,6 +30,7 @@ LOOKS = {
     "distance": ids.DISTANCE,
     "leaves": ids.LEAVES,
     "compare": ids.COMPARE,
+    "trajectories": ids.TRAJECTORIES,
 }
 """The controls that decide how the panels are drawn, by their name in a selection."""
 
@@ -76,6 +77,7 @@ SORTINGS: tuple[Choice, ...] = (
 )
 CLUSTERS: tuple[Choice, ...] = (("auto", "Auto"), *((str(k), str(k)) for k in range(1, MAX_CLUSTERS + 1)))
 DISTANCES: tuple[Choice, ...] = (("jaccard", "Jaccard"), ("centroid", "Centroids"))
+SWITCH: tuple[Choice, ...] = (("off", "Off"), ("on", "On"))
 LEAVES: tuple[Choice, ...] = (("classes", "Classes"), ("subclasses", "Subclasses"))
 
 
@@ -133,8 +135,11 @@ def header(
     )
 
 
-def toolbar(selection: Selection) -> Component:
-    """Return the line above the panels: how all panels are drawn."""
+def toolbar(selection: Selection, *, trajectories: bool = False, timesteps: int = 0) -> Component:
+    """Return the line above the panels: how all panels are drawn.
+
+    ``trajectories`` is whether the dataset has any, ``timesteps`` how many timesteps its images are of.
+    """
     view = selection.view
     return html.Div(
         [
@@ -149,6 +154,14 @@ def toolbar(selection: Selection) -> Component:
             html.Span(className="ce-rule"),
             select(ids.SORTING, "Sort by", SORTINGS, selection.sorting),
             select(ids.NORMALISATION, "Normalise", NORMALISATIONS, view.normalisation),
+            html.Div(
+                [
+                    html.Span(className="ce-rule"),
+                    segmented(ids.TRAJECTORIES, "Trajectories", SWITCH, selection.trajectories),
+                ],
+                className="ce-field" if trajectories else "d-none",
+            ),
+            _timestep(timesteps),
         ],
         className="ce-toolbar",
         role="toolbar",
@@ -245,6 +258,27 @@ def _share(value: float) -> Component:
             ),
         ],
         className="ce-field",
+    )
+
+
+def _timestep(count: int) -> Component:
+    """Return the slider that marks the images of one timestep, from noise to image; 0 marks none."""
+    return html.Label(
+        [
+            html.Span("Timestep", className="ce-label"),
+            dbc.Input(
+                id=ids.TIMESTEP,
+                type="range",
+                min=0,
+                max=max(count, 1),
+                step=1,
+                value="0",
+                className="ce-range",
+            ),
+            html.Span("all", id=ids.TIMESTEP_SHOWN, className="ce-count ce-share", role="status"),
+        ],
+        className="ce-field" if count else "d-none",
+        title="Marks the states of one timestep, from noise (left) to image (right)",
     )
 
 

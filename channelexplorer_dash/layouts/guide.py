@@ -53,6 +53,12 @@ VIEW_HELP: dict[str, ViewHelp] = {
                 "cluster in the legend to mark its images; choose one class in the Dataset View to see "
                 "its sub-clusters.",
             ),
+            (
+                "Trajectories (generated datasets)",
+                "A line joins the states of one class and seed from noise to image, or the latents on the "
+                "way from one to another (along the great arc between them). The timestep slider marks the "
+                "states of one timestep in every view.",
+            ),
         ),
     ),
     "jaccard": ViewHelp(

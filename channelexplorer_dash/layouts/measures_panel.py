@@ -7,28 +7,33 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.core.steps import DECIDABLE, decidable_from
 from channelexplorer_dash.layouts.attributes import aria, data
 from channelexplorer_dash.layouts.measures import MEASURES, figure_text, short_number
 from channelexplorer_dash.layouts.status import status_line
-from channelexplorer_dash.results import ComingApart, LayerFigure, MeasureMatrix
+from channelexplorer_dash.results import ComingApart, DoubleArray, LayerFigure, MeasureMatrix, StepMatrix
 from channelexplorer_dash.selection import Measure
 
 MEASURES_LINE = "all"
 """The panel has one status line; its ids have the same keys as those of a layer's panel."""
-TABLE, APART = "table", "apart"
-TABS = {TABLE: "Layers × measures", APART: "Which classes come apart where"}
+TABLE, APART, STEPS = "table", "apart", "steps"
+TABS = {TABLE: "Layers × measures", APART: "Which classes come apart where", STEPS: "Layers × timesteps"}
 _STEPS = 5
 
 
-def measures_panel() -> Component:
-    """Return the closed panel, empty."""
+def measures_panel(*, stepped: bool = False) -> Component:
+    """Return the closed panel, empty; with a tab for timesteps where the dataset has some."""
     closed: Component = dbc.Modal(
         [
             dbc.ModalHeader(dbc.ModalTitle("How far the classes are apart"), close_button=True),
             dbc.ModalBody(
                 [
                     dbc.Tabs(
-                        [dbc.Tab(label=label, tab_id=name) for name, label in TABS.items()],
+                        [
+                            dbc.Tab(label=label, tab_id=name)
+                            for name, label in TABS.items()
+                            if stepped or name != STEPS
+                        ],
                         id=ids.MEASURES_TAB,
                         active_tab=TABLE,
                     ),
@@ -123,6 +128,30 @@ def _cell(measure: Measure, row: LayerFigure, shade: int | None) -> Component:
         **aria(label=f"{said}. Opens the layer."),
         **data(layer=row.layer.name),
     )
+
+
+def steps_note(found: StepMatrix) -> list[Component]:
+    """Return what the map of layers × timesteps means, and where the classes come apart first."""
+    first = [
+        f"{layer.name}: {_decidable(found, row)}"
+        for layer, row in zip(found.layers, found.accuracy, strict=True)
+    ]
+    return [
+        html.P(
+            "Each cell is how well a layer tells the classes at one timestep, among the states of that "
+            f"timestep alone: the share of states whose {found.neighbours} nearest others (cosine distance "
+            "of the activation summaries) vote for their own class. Noise is on the left, the image on the "
+            f"right; guessing reaches {found.chance:.2f}. A layer that is told the class, by an embedding, "
+            "knows it at every timestep; one before that has to see it in the state."
+        ),
+        html.H3(f"First timestep with at least {DECIDABLE:.0%}", className="ce-help-title"),
+        html.Ul([html.Li(line) for line in first]),
+    ]
+
+
+def _decidable(found: StepMatrix, row: DoubleArray) -> str:
+    at = decidable_from(row)
+    return "at none" if at is None else f"timestep {found.timesteps[at]}"
 
 
 def apart_note(found: ComingApart) -> list[Component]:

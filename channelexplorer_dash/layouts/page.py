@@ -13,7 +13,9 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
+from channelexplorer_dash.datasets.generated import TIMESTEP, TRAJECTORY
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.explorer.steps import has_timesteps
 from channelexplorer_dash.layouts.attributes import data
 from channelexplorer_dash.layouts.compare_panel import compare_panel
 from channelexplorer_dash.layouts.controls import LOOKS, Choice, header, toolbar
@@ -41,10 +43,12 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
     dataset, sample = explorer.dataset(view.dataset), explorer.sample(view)
     spec = next(spec for spec in explorer.datasets() if spec.name == view.dataset)
     layers = _open_layers(explorer, selection)
+    timesteps = timestep_state(dataset, sample)
     opened = [panel(layer, poll) for layer in layers or ()]
     return html.Div(
         [
             *_state(selection, layers, sample),
+            dcc.Store(id=ids.TIMESTEPS, data=timesteps),
             header(selection, explorer.models(), explorer.datasets(), _columns(dataset), urls),
             html.Div(
                 [
@@ -57,7 +61,11 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                     ),
                     html.Main(
                         [
-                            toolbar(selection),
+                            toolbar(
+                                selection,
+                                trajectories=TRAJECTORY in dataset.table.columns,
+                                timesteps=len(timesteps["names"]),
+                            ),
                             html.Div(
                                 opened or empty_panels("Reading the model …"),
                                 id=ids.PANELS,
@@ -76,7 +84,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                 className="ce-columns",
             ),
             scorecard_panel(class_choices(view, dataset), poll),
-            measures_panel(),
+            measures_panel(stepped=bool(timesteps["names"])),
             compare_panel(),
         ],
         className="ce-app",
@@ -128,6 +136,18 @@ def sample_state(sample: Sample) -> dict[str, Any]:
         "labels": labels.tolist(),
         "names": [sample.class_names[label] for label in labels],
         "images": [encode_indices(sample.image_ids[sample.labels == label].tolist()) for label in labels],
+    }
+
+
+def timestep_state(dataset: Dataset, sample: Sample) -> dict[str, Any]:
+    """Return the timesteps of a sample, from noise to image, and the image ids of each; none for others."""
+    if not has_timesteps(dataset):
+        return {"names": [], "images": []}
+    at = dataset.table[TIMESTEP].to_numpy()[sample.image_ids]
+    steps = np.unique(at)[::-1]
+    return {
+        "names": [str(step) for step in steps],
+        "images": [encode_indices(sample.image_ids[at == step].tolist()) for step in steps],
     }
 
 

@@ -16,6 +16,7 @@ from channelexplorer_dash.errors import ModelError
 from channelexplorer_dash.models.checkpoints import apply_state, read_state
 from channelexplorer_dash.models.preprocessing import make_transform, resolve_preprocessing
 from channelexplorer_dash.models.registry import resolve_object
+from channelexplorer_dash.models.rows import Rows, rows_of
 from channelexplorer_dash.models.torchvision_shim import prepare_torchvision
 from channelexplorer_dash.models.unwrap import unwrapped
 from channelexplorer_dash.specs import ModelSpec
@@ -35,6 +36,8 @@ class BuiltModel:
         ``input_size``, ``mean``, ``std``, ``interpolation``, ``crop_pct``, ``crop_mode``, JSON-able.
     class_names
         Names of the outputs; empty where they are not known.
+    rows
+        What the model takes from a row of a generated dataset; None for a model of images alone.
     """
 
     spec: ModelSpec
@@ -43,6 +46,7 @@ class BuiltModel:
     input_size: tuple[int, int, int]
     preprocessing: Mapping[str, Any]
     class_names: tuple[str, ...]
+    rows: Rows | None = None
 
 
 def build(spec: ModelSpec) -> BuiltModel:
@@ -62,6 +66,8 @@ def build(spec: ModelSpec) -> BuiltModel:
         module = _from_timm(spec, rest)
     elif kind == "factory":
         module = unwrapped(_from_factory(spec, rest))
+    elif kind == "diffusers":
+        return _from_pipeline(spec, rest)
     else:
         module = unwrapped(resolve_object(rest).module)
     path = spec.checkpoint
@@ -72,16 +78,40 @@ def build(spec: ModelSpec) -> BuiltModel:
             )
         apply_state(module, read_state(path), path, rest)
     module.eval()
+    if spec.takes in {"latent", "state"}:
+        return _of_rows(spec, module, rows_of(module, spec))
     preprocessing = resolve_preprocessing(module, spec)
     channels, height, width = preprocessing["input_size"]
+    size = (channels, height, width)
+    rows = rows_of(module, spec, size) if spec.takes == "image and class" else None
     return BuiltModel(
         spec=spec,
         module=module,
         transform=make_transform(preprocessing),
-        input_size=(channels, height, width),
+        input_size=rows.input_size if rows else size,
         preprocessing=preprocessing,
         class_names=_class_names(spec),
+        rows=rows,
     )
+
+
+def _of_rows(spec: ModelSpec, module: nn.Module, rows: Rows) -> BuiltModel:
+    """Return a model that is called with latents or states: no image can be made its input."""
+
+    def refuse(_image: Image.Image) -> Tensor:
+        raise ModelError(
+            f"The model {spec.name!r} starts from noise, not from images. Choose a generated dataset."
+        )
+
+    preprocessing = {"input_size": list(rows.input_size), "takes": spec.takes}
+    return BuiltModel(spec, module, refuse, rows.input_size, preprocessing, (), rows)
+
+
+def _from_pipeline(spec: ModelSpec, folder: str) -> BuiltModel:
+    from channelexplorer_dash.models.pipelines import open_pipeline
+
+    module, rows = open_pipeline(spec, folder)
+    return _of_rows(spec, module, rows)
 
 
 def _from_timm(spec: ModelSpec, name: str) -> nn.Module:

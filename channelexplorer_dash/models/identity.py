@@ -14,6 +14,7 @@ from channelexplorer_dash.models.registry import resolve_object
 from channelexplorer_dash.specs import ModelSpec
 
 _CHUNK = 1 << 20
+_PIPELINE = {".json", ".safetensors", ".txt", ".model"}
 _digests: dict[tuple[str, int, int], str] = {}
 
 
@@ -42,16 +43,20 @@ def identity(spec: ModelSpec) -> dict[str, Any]:
         code = resolve_object(rest).digest
     elif kind == "factory":
         code = _source_digest(rest.partition(":")[0])
+    elif kind == "diffusers":
+        code = _folder_digest(Path(rest))
     elif path is None:
         code = f"timm {importlib.metadata.version('timm')}, torch {importlib.metadata.version('torch')}"
-    return {
-        "source": spec.source,
+    # A folder may be moved: its files are what counts.
+    found = {
+        "source": kind if kind == "diffusers" else spec.source,
         "options": spec.options,
         "preprocessing": spec.preprocessing,
         "weights": spec.weights if path is None else f"sha256:{file_digest(path)}",
         "seed": spec.seed if spec.weights == "random" and kind != "object" else None,
         "code": code,
     }
+    return found if spec.takes == "image" else {**found, "takes": spec.takes}
 
 
 def file_digest(path: Path) -> str:
@@ -76,6 +81,19 @@ def file_digest(path: Path) -> str:
             f"The checkpoint {path} cannot be read: {error.strerror or error}. Check the path in `weights`."
         ) from error
     return _digests[key]
+
+
+def _folder_digest(folder: Path) -> str:
+    """Digest of every file of a saved pipeline, by name."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _PIPELINE and path.is_file())
+    if not files:
+        raise ModelError(
+            f"There is no saved pipeline in {folder}. Save one with save_pretrained, or download it there."
+        )
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(folder)}\0{file_digest(path)}\0".encode())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _source_digest(module: str) -> str | None:

@@ -36,6 +36,8 @@ def blueprint(app: Dash, explorer: Explorer, name: str, prefix: str) -> Blueprin
 
     def media(dataset: str, image_id: int) -> Response:
         size = _size(request.args.get("size", "64"))
+        if isinstance(drawn := explorer.drawn(dataset), Pending):
+            return waiting(drawn)
         images = explorer.dataset(dataset)
         tag = _digest(images.digest, str(image_id), str(size))
         if request.if_none_match.contains(tag):
@@ -47,11 +49,7 @@ def blueprint(app: Dash, explorer: Explorer, name: str, prefix: str) -> Blueprin
     def overlay(model: str, dataset: str, layer: str, channel: int, image_id: int) -> Response:
         answer = explorer.overlay(View(model, dataset), ChannelMark(layer, channel), image_id)
         if isinstance(answer, Pending):
-            waiting = jsonify(job=answer.job.label, done=answer.job.done, total=answer.job.total)
-            waiting.status_code = 202
-            waiting.headers["Retry-After"] = "1"
-            waiting.headers["Cache-Control"] = "no-store"
-            return waiting
+            return waiting(answer)
         tag = _digest(answer.key)
         if request.if_none_match.contains(tag):
             return _cached(Response(status=304), tag)
@@ -71,6 +69,15 @@ def blueprint(app: Dash, explorer: Explorer, name: str, prefix: str) -> Blueprin
     routes.add_url_rule(overlay_rule, "overlay", guard(overlay, app))
     routes.add_url_rule("/healthz", "healthz", guard(healthz, app))
     return routes
+
+
+def waiting(answer: Pending) -> Response:
+    """Return the answer for what is still computed: the browser is to ask again."""
+    response = jsonify(job=answer.job.label, done=answer.job.done, total=answer.job.total)
+    response.status_code = 202
+    response.headers["Retry-After"] = "1"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def heat_png(values: npt.NDArray[np.float32]) -> bytes:

@@ -34,7 +34,7 @@ def part(view: str) -> dict[str, Any]:
 def test_a_scatterplot_is_drawn_and_recoloured(
     call: Call, functions: Callbacks, computed: View, colour_by: str
 ) -> None:
-    changed = ("key", colour_by, None, True, "pca", None, None, None, None, "auto")
+    changed = ("key", colour_by, None, True, "pca", None, None, None, None, "off", "auto")
     page = (part("scatterplot"), computed.to_json())
     figure, legend, note, drawn = call(functions["draw_scatterplot"], *changed, None, *page)
     assert isinstance(figure, dict)
@@ -95,7 +95,7 @@ def test_points_are_coloured_by_cluster_once_they_are_found(
 ) -> None:
     while isinstance(explorer.clusters(computed, LAYER, Grouping("4")), Pending):
         pass
-    changed = ("key", "cluster", None, True, "pca", None, None, "key", None, "4")
+    changed = ("key", "cluster", None, True, "pca", None, None, "key", None, "off", "4")
     figure, legend, *_ = call(
         functions["draw_scatterplot"], *changed, None, part("scatterplot"), computed.to_json()
     )
@@ -130,7 +130,7 @@ def test_a_view_without_a_version_stays_as_it_is(
     call: Call, functions: Callbacks, computed: View, name: str
 ) -> None:
     middle = {
-        "draw_scatterplot": ("class", None, None, "pca", None, None, None, None, "auto", None),
+        "draw_scatterplot": ("class", None, None, "pca", None, None, None, None, "off", "auto", None),
         "draw_jaccard": ("auto", "class", None, "jaccard"),
         "draw_heatmap": (None, "variance", None, None),
     }[name]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from channelexplorer_dash.errors import DatasetError
 from channelexplorer_dash.extraction.batches import batches
+from channelexplorer_dash.extraction.inputs import Read
 
 BROKEN = 5
 
@@ -38,8 +39,8 @@ class Numbers:
         return Image.new("L", (1, 1), image_id)
 
 
-def transform(image: Image.Image) -> Tensor:
-    return torch.tensor(np.asarray(image), dtype=torch.float32)[None]
+def reading(dataset: Numbers) -> Read:
+    return lambda number: torch.tensor(np.asarray(dataset.image(number)), dtype=torch.float32)[None]
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 64])
@@ -47,7 +48,7 @@ def transform(image: Image.Image) -> Tensor:
 def test_every_image_once_in_order(monkeypatch: pytest.MonkeyPatch, size: int, threads: int) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     dataset = Numbers(20)
-    found = list(batches(dataset, transform, range(2, 18), size))
+    found = list(batches(dataset, reading(dataset), range(2, 18), size))
     assert [len(b.image_ids) + len(b.left_out) for b in found] == [
         min(size, 16 - first) for first in range(0, 16, size)
     ]
@@ -63,14 +64,14 @@ def test_every_image_once_in_order(monkeypatch: pytest.MonkeyPatch, size: int, t
 
 def test_the_look_ahead_is_bounded_and_ends_with_the_iterator() -> None:
     dataset = Numbers(200)
-    running = batches(dataset, transform, range(200), 10)
+    running = batches(dataset, reading(dataset), range(200), 10)
     next(running)
     running.close()
     assert len(dataset.read) <= 30
 
 
 def test_other_errors_are_raised() -> None:
-    def fail(_image: Image.Image) -> Tensor:
+    def fail(_number: int) -> Tensor:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):

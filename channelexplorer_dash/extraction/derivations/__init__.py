@@ -9,6 +9,7 @@ from channelexplorer_dash.extraction.derivations import (
     measures,
     models,
     new_images,
+    steps,
     views,
 )
 from channelexplorer_dash.extraction.derivations.registry import publish_derivation
@@ -22,5 +23,6 @@ __all__ = [
     "models",
     "new_images",
     "publish_derivation",
+    "steps",
     "views",
 ]
