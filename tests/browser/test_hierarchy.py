@@ -27,7 +27,7 @@ def test_the_views_follow_the_slider_without_a_new_page(screen: Screen) -> None:
     slider.focus()
     for _ in range(40):
         screen.page.keyboard.press("ArrowRight")
-    assert screen.page.locator(f"#{ids.TOP_FRACTION_SHOWN}").inner_text() == "40 %"
+    screen.eventually(screen.page.locator(f"#{ids.TOP_FRACTION_SHOWN}").inner_text, "40 %")
     screen.eventually(lambda: screen.selection().view.top_fraction, 0.4)
     screen.eventually(
         lambda: screen.part("jaccard", "graph", LAYER).evaluate(
