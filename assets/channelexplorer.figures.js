@@ -32,7 +32,8 @@
       if (!event || !(event.lassoPoints || event.range)) return;
       page.selectedIn = gd;
       const custom = gd._fullData[0].customdata;
-      page.send({ action: "select", images: page.encodeIndices(selectedOf(gd, event).map((i) => custom[i])) });
+      const images = event.points.map((point) => custom[point.pointNumber]);
+      page.send({ action: "select", images: page.encodeIndices(images) });
     };
     gd.on("plotly_selected", gd._ceSelected);
   };
@@ -43,40 +44,6 @@
     gd.removeAllListeners("plotly_selected");
     gd.on("plotly_selected", gd._ceSelected);
   };
-
-  // Plotly rounds the outline when it keeps it, and fades the points anew by what it has kept: near the outline
-  // a point or two change sides. What is marked is to be what is seen.
-  function selectedOf(gd, event) {
-    const kept = gd.layout.selections || [];
-    if (kept.length !== 1) return event.points.map((point) => point.pointNumber);
-    const { xaxis, yaxis } = gd._fullLayout;
-    const { x, y } = gd._fullData[0];
-    const contains = testerOf(cornersOf(kept[0]).map((corner) => [xaxis.r2p(corner[0]), yaxis.r2p(corner[1])]));
-    const found = [];
-    for (let i = 0; i < x.length; i += 1) if (contains(xaxis.c2p(x[i]), yaxis.c2p(y[i]))) found.push(i);
-    return found;
-  }
-
-  function cornersOf({ type, path, x0, y0, x1, y1 }) {
-    if (type === "rect") return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
-    return path.slice(1, -1).split("L").map((corner) => corner.split(",").map(Number));
-  }
-
-  // A ray upwards from an inner point crosses the outline an odd number of times; a point of the outline is inside,
-  // as Plotly has it.
-  function testerOf(corners) {
-    const sides = corners.map((corner, i) => [corner, corners[(i + 1) % corners.length]]);
-    return function (x, y) {
-      let inside = false;
-      for (const [[x0, y0], [x1, y1]] of sides) {
-        if (x < Math.min(x0, x1) || x > Math.max(x0, x1)) continue;
-        const at = x0 === x1 ? Math.min(Math.max(y, Math.min(y0, y1)), Math.max(y0, y1)) : y0 + ((x - x0) * (y1 - y0)) / (x1 - x0);
-        if (y === at) return true;
-        if (y < at && x !== Math.min(x0, x1)) inside = !inside;
-      }
-      return inside;
-    };
-  }
 
   function customOf(gd, point) {
     const custom = gd._fullData[point.curveNumber].customdata;
