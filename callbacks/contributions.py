@@ -69,12 +69,12 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Output(ids.CONTRAST_LAYER, "options"),
         Output(ids.CONTRAST_LAYER, "value"),
         Input(ids.LAYERS, "data"),
-        State(ids.CONTRAST_LAYER, "value"),
     )
-    def offer_layers(layers: list[str] | None, chosen: str | None) -> tuple[Any, Any]:
+    def offer_layers(layers: list[str] | None) -> tuple[Any, Any]:
+        # The layer that was opened last is chosen, so that a link shows the same to everybody.
         opened = layers or []
         options = [{"value": name, "label": name} for name in opened]
-        return options, chosen if chosen in opened else opened[-1] if opened else ""
+        return options, opened[-1] if opened else ""
 
     @app.callback(
         Output(ids.CONTRAST_MARKS, "data"),

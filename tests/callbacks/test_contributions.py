@@ -126,10 +126,9 @@ def test_groups_that_cannot_be_compared(
 
 
 def test_the_layers_that_are_open_are_offered(call: Call, functions: Callbacks) -> None:
-    options, value = call(functions["offer_layers"], ["a", LAYER], None)
+    options, value = call(functions["offer_layers"], ["a", LAYER])
     assert ([option["value"] for option in options], value) == (["a", LAYER], LAYER)
-    assert call(functions["offer_layers"], ["a", LAYER], "a")[1] == "a"
-    assert call(functions["offer_layers"], [], "a") == ([], "")
+    assert call(functions["offer_layers"], []) == ([], "")
 
 
 def test_a_click_sorts_turns_or_opens_the_scorecard() -> None:
