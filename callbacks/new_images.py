@@ -31,7 +31,6 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Output(ids.NEW_FILES, "data"),
         Input(ids.NEW_UPLOAD, "contents"),
         State(ids.NEW_UPLOAD, "filename"),
-        prevent_initial_call=True,
     )
 
     @app.callback(

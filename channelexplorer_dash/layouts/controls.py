@@ -209,9 +209,13 @@ def segmented(component_id: str, label: str, choices: Iterable[Choice], value: s
 
 
 def _compared(selection: Selection, models: Sequence[ModelSpec]) -> Component:
-    """Return the choice of the model that the view's is compared with; hidden where there is no other."""
+    """Return the choice of the model that the view's is compared with; hidden where there is no other.
+
+    Only models that take the same can be given the same images.
+    """
     own = selection.view.model
-    others = [model.name for model in models if model.name != own]
+    takes = {model.name: model.takes for model in models}
+    others = [name for name, taken in takes.items() if name != own and taken == takes.get(own)]
     chosen = selection.compare if selection.compare in others else ""
     return html.Div(
         [

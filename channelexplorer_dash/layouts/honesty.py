@@ -32,7 +32,8 @@ def honesty_line(found: Honesty) -> list[Component]:
         tabIndex="0",
     )
     flag = html.Span("⚠ misleads", className="ce-flag", title=warning, tabIndex="0", role="note")
-    return [figures, *([flag] if warning else [])]
+    # First, as in a narrow panel the last of the figures has no room.
+    return [*([flag] if warning else []), figures]
 
 
 def _figure(name: str, value: str) -> Component:
