@@ -28,11 +28,14 @@
     show(false);
   });
 
+  // The upload component gives its field no name for screen readers, and is drawn some time after the page.
+  new MutationObserver(function () {
+    const field = document.querySelector(".ce-drop input:not([aria-label])");
+    if (field) field.setAttribute("aria-label", "New images");
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
   /** Hand the files to the server, unless they are larger than it takes. */
   shared.takeFiles = function (contents, names) {
-    // The upload component gives its field no name for screen readers.
-    const field = document.querySelector(".ce-drop input");
-    if (field) field.setAttribute("aria-label", "New images");
     if (!contents || !contents.length) return dash_clientside.no_update;
     const area = document.querySelector(".ce-new-images");
     const limit = Number(area.dataset.limitMb);

@@ -21,13 +21,14 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 90.0
 VIEWS = ("scatterplot", "jaccard", "heatmap")
 
-# All open panels are computed and drawn, and the profile is complete.
+# All open panels are computed and drawn in the room that they have, and the profile is complete.
 SETTLED = """() => {
   const busy = '.ce-view.is-waiting, .ce-status.is-busy, .ce-bar.is-unknown, .ce-waiting,'
     + '._dash-loading-callback';
   const drawn = graph => {
     const gd = graph.querySelector('.js-plotly-plot');
-    return Boolean(gd && gd._fullLayout && gd.layout.meta && gd.layout.meta.view);
+    return Boolean(gd && gd._fullLayout && gd.layout.meta && gd.layout.meta.view)
+      && Math.abs(gd.clientHeight - gd._fullLayout.height) < 2;
   };
   const graphs = [...document.querySelectorAll('.ce-panel .ce-graph')];
   return graphs.length > 0 && document.querySelector('.ce-layer') !== null

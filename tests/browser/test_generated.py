@@ -25,7 +25,7 @@ def test_states_are_drawn_and_followed_from_noise_to_image(screen: Screen) -> No
     slider.focus()
     for _ in range(10):
         screen.page.keyboard.press("ArrowRight")
-    assert screen.page.locator(f"#{ids.TIMESTEP_SHOWN}").inner_text() == "0"
+    screen.eventually(screen.page.locator(f"#{ids.TIMESTEP_SHOWN}").inner_text, "0")
     # The last of the ten timesteps of each of the 200 trajectories.
     screen.eventually(lambda: screen.selection().marks.images, tuple(range(9, 2000, 10)))
     screen.settle()
