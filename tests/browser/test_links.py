@@ -156,8 +156,7 @@ def test_an_address_of_ten_thousand_characters_is_explained(screen: Screen, serv
     with screen.watch.expecting("answer 414", "console error"):
         screen.page.goto(server.address + "?layer=" + "x" * 10_000)
         assert "8190" in screen.page.locator("body").inner_text()
-    screen.go("?projection=pca&per_class=12")
-    screen.page.locator(".ce-panel-title").first.wait_for()
+    screen.open("?projection=pca&per_class=12")
     screen.page.evaluate("history.pushState(null, '', '?layer=' + 'x'.repeat(10000))")
     screen.page.evaluate("window.dispatchEvent(new PopStateEvent('popstate'))")
     screen.eventually(screen.page.get_by_role("alert").first.inner_text, lambda text: "at most 8,000" in text)
