@@ -27,14 +27,20 @@
       page.send({ action: "click", layer: page.layerOf(gd), meaning: page.meaningOf(gd, event.points[0]) })
     );
     gd.on("plotly_deselect", () => gd._ceClearing || page.send({ action: "select", images: "" }));
+    let drawn = false;
     gd._ceSelected = function (event) {
       // Plotly also says what is selected when the page itself takes a lasso away: nobody drew that.
-      if (!event || !(event.lassoPoints || event.range)) return;
-      page.selectedIn = gd;
-      const custom = gd._fullData[0].customdata;
-      const images = event.points.map((point) => custom[point.pointNumber]);
-      page.send({ action: "select", images: page.encodeIndices(images) });
+      drawn = Boolean(event && (event.lassoPoints || event.range));
+      if (drawn) page.selectedIn = gd;
     };
+    // Plotly rounds the outline when it keeps it, and chooses the points anew by what it has kept: near the outline
+    // a point or two change sides. What is marked is to be what is seen.
+    gd.on("plotly_relayout", function (change) {
+      if (!drawn || !("selections" in change)) return;
+      drawn = false;
+      const { customdata, selectedpoints } = gd._fullData[0];
+      page.send({ action: "select", images: page.encodeIndices((selectedpoints || []).map((i) => customdata[i])) });
+    });
     gd.on("plotly_selected", gd._ceSelected);
   };
 
