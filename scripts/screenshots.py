@@ -2,8 +2,8 @@
 
 Serves the digits demo, the photographs and Fashion-MNIST, waits until everything that is shown has been
 computed, and does what a person does: draws a lasso, clicks a channel, ablates it. Each picture is taken in
-light and in dark. Names are ``photos``, ``digits``, ``scale``, ``contribution``, ``labels`` and
-``hierarchy``; all by default.
+light and in dark. Names are ``photos``, ``digits``, ``scale``, ``contribution``, ``labels``, ``hierarchy``,
+``graph``, ``compare`` and ``diffusion``; all by default.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ def main() -> int:
         return 2
     takers = {"photos": take_photos, "digits": take_digits, "scale": take_scale}
     takers |= {"contribution": take_contribution, "labels": take_labels, "hierarchy": take_hierarchy}
+    takers |= {"graph": take_graph, "compare": take_compare, "diffusion": take_diffusion}
     IMAGES.mkdir(parents=True, exist_ok=True)
     wrong_labels = use_case.FOLDER / use_case.SETTINGS
     if not wrong_labels.exists():
@@ -193,6 +194,56 @@ def take_hierarchy(browser: Browser, address: str, theme: str) -> None:
         browser, address, theme, model="efficientnet-lite0", dataset="photos", order="hierarchy", layer=layers
     )
     save(page.locator(".ce-panel").last.screenshot(), f"wordnet-{theme}")
+    page.context.close()
+
+
+def take_graph(browser: Browser, address: str, theme: str) -> None:
+    """Take the dataflow graph of a residual network, as large as it is shown."""
+    shown = {"layers_as": "graph", "granularity": "leaf"}
+    page = open_page(browser, address, theme, model="digits-resnet", dataset="digits", **shown)
+    page.locator(f"#{ids.FLOW_LARGE}").click()
+    page.locator(f"#{ids.FLOW_ZOOM}").fill("0.6")
+    page.wait_for_function(f"() => !document.getElementById('{ids.FLOW}').innerText.includes('–')")
+    settle(page)
+    save(page.screenshot(), f"graph-{theme}")
+    page.context.close()
+
+
+def take_compare(browser: Browser, address: str, theme: str) -> None:
+    """Take what two classifiers of the photographs have in common: the classes, then the layers."""
+    models = {"model": "efficientnet-lite0", "compare": "mobilenetv2"}
+    page = open_page(browser, address, theme, dataset="photos", granularity="stage", **models)
+    page.locator(".ce-compare-table").first.wait_for()
+    page.wait_for_timeout(1500)
+    save(page.screenshot(), f"compare-{theme}")
+    page.get_by_role("tab", name="Layers and channels").click()
+    box = page.locator(f"#{ids.COMPARE_MAP} .nsewdrag").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 0.95, box["y"] + box["height"] * 0.95)
+    page.locator(f"#{ids.COMPARE_CHANNELS} .ce-chip").first.wait_for()
+    page.wait_for_timeout(1500)
+    save(page.screenshot(), f"cka-{theme}")
+    page.context.close()
+
+
+def take_diffusion(browser: Browser, address: str, theme: str) -> None:
+    """Take the latent states of a diffusion model with trajectories, and where classes come apart."""
+    page = open_page(
+        browser,
+        address,
+        theme,
+        model="digits-diffusion",
+        dataset="diffusion-digits",
+        layer=["down_blocks.2", "up_blocks.2"],
+        colour_by="timestep",
+        trajectories="on",
+    )
+    save(page.screenshot(), f"diffusion-{theme}")
+    page.locator(f"#{ids.MEASURES_OPEN}").click()
+    page.get_by_role("tab", name="Layers × timesteps").click()
+    page.locator(f"#{ids.APART_GRAPH} .heatmaplayer image").first.wait_for()
+    page.wait_for_timeout(1500)
+    save(page.screenshot(), f"timesteps-{theme}")
     page.context.close()
 
 

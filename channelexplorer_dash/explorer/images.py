@@ -38,6 +38,8 @@ KNOWN = (
     DECIDED_AT,
 )
 """Columns of :func:`image_table` that every dataset has."""
+CATEGORIES = 6
+"""Numbers of a column that still get colours of their own; of more, the order is what the eye should see."""
 
 Predictions = tuple[IntArray, FloatArray]
 """Of every image of a dataset: the most probable output (-1: not known) and its probability."""
@@ -169,8 +171,8 @@ def colours(
     if colour_by not in dataset.table.columns:
         raise UnknownNameError(f"{dataset.name} has no column {colour_by[:60]!r} to colour by.")
     column = dataset.table[colour_by].gather(ids)
-    if column.dtype.is_numeric() and column.n_unique() > 20:
-        return ColourValues(column.cast(float).fill_null(0.0).to_numpy(), None)
+    if column.dtype.is_numeric() and column.n_unique() > CATEGORIES:
+        return ColourValues(column.cast(float).fill_null(float("nan")).to_numpy(), None)
     if column.dtype.is_integer() and not column.null_count():
         # In the order of the numbers, not of their digits.
         numbers, positions = np.unique(column.to_numpy(), return_inverse=True)

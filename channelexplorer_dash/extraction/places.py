@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+# What functions raise that cannot be done to ids, or to floats in their place.
+_REFUSED = (RuntimeError, TypeError, IndexError, NotImplementedError)
 _MOVES = frozenset(
     {
         "__get__",
@@ -258,7 +260,7 @@ class Places:
                 args, kwargs = args[:3], {key: kwargs[key] for key in kwargs if key != "value"}
             try:
                 moved = list(tensors(function(*args, **kwargs)))
-            except (RuntimeError, TypeError, IndexError, NotImplementedError):
+            except _REFUSED:
                 moved = self._moved_as_floats(function, args, kwargs)
         for at, tensor in enumerate(returned):
             if tensor.is_floating_point():
@@ -269,7 +271,7 @@ class Places:
         given = [value.double() if isinstance(value, Tensor) else value for value in args]
         try:
             return [moved.long() for moved in tensors(function(*given, **kwargs))]
-        except (RuntimeError, TypeError, IndexError, NotImplementedError):
+        except _REFUSED:
             return []
 
     def _as_ids(self, value: Any) -> Any:

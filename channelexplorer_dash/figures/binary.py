@@ -62,10 +62,11 @@ class Scale:
         return np.rint(np.clip(share, 0.0, 1.0) * LEVELS).astype(np.uint8)
 
     def ticks(self, wanted: int = 4) -> tuple[list[float], list[str]]:
-        """Return the levels and the texts of about ``wanted`` round values."""
+        """Return the levels and the texts of about ``wanted`` round values, two more at most."""
         step = nice_step(self.high - self.low, wanted)
         first = np.ceil(self.low / step - 1e-9) * step
         values = np.arange(first, self.high + step * 1e-6, step)
+        values = values[:: 2 if len(values) > wanted + 2 else 1]
         levels = (values - self.low) / (self.high - self.low) * LEVELS
         texts = [f"{value + 0.0:g}" for value in np.round(values, 12)]
         if self.above and levels[-1] > LEVELS - 1:

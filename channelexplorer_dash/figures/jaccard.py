@@ -112,7 +112,8 @@ def _square(
 ) -> Figure:
     count = len(similarity)
     inner = matrix.STRIP + matrix.GAP
-    ticks, text = scale.ticks()
+    # The bar is as wide as the matrix, which shares its panel with the tree.
+    ticks, text = scale.ticks(2)
     cells = {
         "type": "heatmap",
         "name": "matrix",
