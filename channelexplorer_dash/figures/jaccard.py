@@ -70,7 +70,7 @@ def _classes(answer: ClassJaccard) -> Figure:
     if written:
         # ".12" rather than "0.12": twelve columns leave no room for the zero.
         text = [[f"{value:.2f}".removeprefix("0") for value in row] for row in answer.similarity]
-        size = 9 if count > 8 else 11
+        size = 8 if count > 8 else 11
         drawn["data"][0] |= {"text": text, "texttemplate": "%{text}", "textfont": {"size": size}}
     if count <= MOST_NAMED:
         named = {
