@@ -24,6 +24,7 @@ SCRIPT_IDS = {
     "classFilter": ids.CLASS_FILTER,
     "measuresPanel": ids.MEASURES_PANEL,
     "comparePanel": ids.COMPARE_PANEL,
+    "sideBack": ids.SIDE_BACK,
     "reviewList": ids.REVIEW_LIST,
     "reviewEvent": ids.REVIEW_EVENT,
     "reviewPage": ids.REVIEW_PAGE,
