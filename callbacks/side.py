@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from dash import ALL, Dash, Input, Output, State
@@ -35,7 +36,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     )
     def show_side(_tick: Any, control: Any, state: Any, query: Any) -> tuple[Any, Any]:
         def ask() -> Answer[Halves]:
-            return asked_halves(explorer, explorer.selection(str(query)))
+            return asked_halves(explorer, shown(explorer, query))
 
         return followed(explorer, query, control, state, ask, lambda found: halves(*found, urls))
 
@@ -46,8 +47,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         prevent_initial_call=True,
     )
     def choose_beside(first: Any, query: Any) -> str:
-        shown = explorer.selection(str(query))
-        found = explorer.two_models.beside(shown.view, shown.compare, shown.granularity, str(first))
+        side = shown(explorer, query)
+        found = explorer.two_models.beside(side.view, side.compare, side.granularity, str(first))
         if isinstance(found, Pending):
             raise PreventUpdate
         return found.value
@@ -65,13 +66,13 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     def show_alike(
         first: Any, second: Any, _tick: Any, control: Any, state: Any, query: Any
     ) -> tuple[Any, Any]:
-        shown = explorer.selection(str(query))
+        side = shown(explorer, query)
         return followed(
             explorer,
             first and second,
             control,
             state,
-            lambda: explorer.two_models.alike(shown.view, shown.compare, shown.granularity),
+            lambda: explorer.two_models.alike(side.view, side.compare, side.granularity),
             lambda found: alike_text(found, str(first), str(second)),
         )
 
@@ -85,6 +86,16 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         prevent_initial_call=True,
     )
     return {"show_side": show_side, "choose_beside": choose_beside, "show_alike": show_alike}
+
+
+def shown(explorer: Explorer, query: Any) -> Selection:
+    """Return the selection of a page, at a granularity that its layer has: by that layers are compared."""
+    selection = explorer.selection(str(query))
+    described = explorer.describe(selection.view.model)
+    if isinstance(described, Pending) or not selection.layers:
+        return selection
+    known = described.value.layer(selection.layers[0]).granularities
+    return selection if selection.granularity in known else replace(selection, granularity=known[0])
 
 
 def asked_halves(explorer: Explorer, selection: Selection) -> Answer[Halves]:
