@@ -6,6 +6,8 @@
   const shared = (clientside.channelexplorer = clientside.channelexplorer || {});
   const frames = () => Array.from(document.querySelectorAll(".ce-side-frame"));
 
+  const isBuilt = (frame) => Boolean(frame.contentWindow.document.querySelector(".ce-app"));
+
   /** Return what a frame shows, or is about to. */
   function queryOf(frame) {
     return new URLSearchParams(frame.contentWindow.location.search || frame.src.slice(frame.src.indexOf("?")));
@@ -14,8 +16,7 @@
   /** Build a frame's page anew for a query: without loading it again, where it is there. */
   function ask(frame, query) {
     const inner = frame.contentWindow;
-    const there = inner.document.querySelector(".ce-app");
-    if (there) inner.dash_clientside.set_props(inner.channelexplorer.ids().asked, { data: "?" + query });
+    if (isBuilt(frame)) inner.dash_clientside.set_props(inner.channelexplorer.ids().asked, { data: "?" + query });
     else inner.location.replace(window.location.pathname + "?" + query);
   }
 
@@ -53,6 +54,24 @@
     if (page.linkLacksImages) query.delete("images");
     page.writeAddress("?" + query, false);
   }
+
+  /* Marking is undone in the first frame, which tells the second. A channel is cleared in each. */
+  const send = (frame, action) => isBuilt(frame) && frame.contentWindow.channelexplorer.send({ action: action });
+  const undo = () => send(frames()[0], "undo");
+  const clear = () => frames().forEach((frame) => send(frame, "clear"));
+
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("button");
+    if (!button || !frames().length) return;
+    if (button.id === page.ids().sideUndo) undo();
+    if (button.id === page.ids().sideClear) clear();
+  });
+
+  window.addEventListener("keydown", function (event) {
+    if (!frames().length || document.querySelector(".popover")) return;
+    if (event.key === "Escape") clear();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") undo();
+  });
 
   window.addEventListener("message", function (event) {
     if (event.origin !== window.location.origin) return;

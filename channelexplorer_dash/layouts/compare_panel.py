@@ -42,7 +42,7 @@ def compare_panel() -> Component:
                         "Side by side",
                         id=ids.COMPARE_SIDE,
                         href="",
-                        className="ce-button ce-primary ce-compare-side",
+                        className="ce-button ce-compare-side",
                         title="The panels of both models in one window, with the same images marked",
                     ),
                     html.A(

@@ -25,6 +25,8 @@ SCRIPT_IDS = {
     "measuresPanel": ids.MEASURES_PANEL,
     "comparePanel": ids.COMPARE_PANEL,
     "sideBack": ids.SIDE_BACK,
+    "sideClear": ids.SIDE_CLEAR,
+    "sideUndo": ids.SIDE_UNDO,
     "reviewList": ids.REVIEW_LIST,
     "reviewEvent": ids.REVIEW_EVENT,
     "reviewPage": ids.REVIEW_PAGE,
