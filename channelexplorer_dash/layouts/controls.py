@@ -175,7 +175,7 @@ def toolbar(selection: Selection, *, trajectories: bool = False, timesteps: int 
 
 
 def select(
-    component_id: str, label: str, choices: Iterable[Choice], value: str, nothing: str = ""
+    component_id: str | ids.PartId, label: str, choices: Iterable[Choice], value: str, nothing: str = ""
 ) -> Component:
     """Return a labelled native select, which shows ``nothing`` while its value is empty."""
     return html.Label(

@@ -97,6 +97,13 @@ def test_both_models_are_seen_in_one_window_with_the_same_marks(screen: Screen) 
             screen.eventually(lambda frame=frame: read(frame, FIGURE)["selected"], lasso.images)  # type: ignore[misc]
         screen.eventually(lambda: list(screen.selection().marks.images), lasso.images)
 
+    page.click(f"#{ids.SIDE_CLEAR}")
+    for frame in (left, right):
+        screen.eventually(lambda frame=frame: read(frame, FIGURE)["selected"], None)  # type: ignore[misc]
+    page.keyboard.press("Control+z")
+    for frame in (left, right):
+        screen.eventually(lambda frame=frame: read(frame, FIGURE)["selected"], lasso.images)  # type: ignore[misc]
+
     page.select_option(f"#{ids.SIDE_FIRST}", "layer2.0")
     screen.eventually(lambda: left.locator(".ce-panel-title").all_inner_texts(), ["layer2.0"])
     screen.eventually(lambda: "the most alike, CKA" in alike.inner_text(), True)
