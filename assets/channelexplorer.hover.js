@@ -78,6 +78,8 @@
   function hide() {
     if (tip) tip.hidden = true;
   }
+  // The pointer may leave a frame faster than the figure in it learns.
+  document.documentElement.addEventListener("mouseleave", hide);
   page.hideTip = hide;
 
   /* A channel's activation map is computed for the image when it is asked for: until it is, the server has no

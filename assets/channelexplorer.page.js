@@ -19,12 +19,24 @@
   let writtenLayers = null;
   let routes = 0;
 
+  /** Tell whether this page is one of two frames side by side: the window's address is not its own. */
+  const framed = () => new URLSearchParams(window.location.search).get("show") === "panels";
+
+  /** Write the address without a new page; `step` makes a new entry of the history. */
+  page.writeAddress = function (query, step) {
+    if (query === current) return;
+    current = query;
+    window.history[step && !framed() ? "pushState" : "replaceState"](window.history.state, "", query);
+  };
+
   /** Say for which address the page is to be built: the browser's, or one that a control or Back asks for. */
   shared.route = function (search, asked) {
     const trigger = dash_clientside.callback_context.triggered[0];
     const isAsked = trigger && trigger.prop_id.startsWith(page.ids().asked + ".");
     const wanted = (isAsked ? asked : search) || "";
-    if (isAsked && wanted !== window.location.search) window.history.pushState(null, "", wanted);
+    if (isAsked && wanted !== window.location.search) {
+      window.history[framed() ? "replaceState" : "pushState"](null, "", wanted);
+    }
     if (wanted === current) return keep();
     current = wanted;
     writtenLayers = null;
@@ -59,10 +71,8 @@
     const opened = JSON.stringify(layers);
     const step = writtenLayers && writtenLayers !== "[]" && writtenLayers !== opened;
     writtenLayers = opened;
-    if (query !== current) {
-      current = query;
-      window.history[step ? "pushState" : "replaceState"](window.history.state, "", query);
-    }
+    page.writeAddress(query, step);
+    if (framed()) window.parent.postMessage({ query: query }, window.location.origin);
     return keep();
   };
 
@@ -128,6 +138,9 @@
     return window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   }
   applyTheme(firstTheme());
+
+  // A frame follows the page around it, and so does every other tab.
+  window.addEventListener("storage", (event) => event.key === "ce-theme" && applyTheme(firstTheme()));
 
   shared.toggleTheme = function (clicks) {
     if (!clicks) return keep();
@@ -249,7 +262,7 @@
 
   function keepAsking(id, state) {
     if (!state) beat(id, SILENCE_MILLISECONDS);
-    else if (state.phase === "busy") beat(id, Number(document.querySelector(".ce-app").dataset.poll));
+    else if (state.phase === "busy") beat(id, Number(document.querySelector("[data-poll]").dataset.poll));
     else window.clearTimeout(beats.get(page.idText({ ...id, part: "status" })));
   }
 

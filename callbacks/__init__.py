@@ -26,6 +26,7 @@ from channelexplorer_dash.callbacks import (
     review,
     scatterplot,
     scorecard,
+    side,
 )
 from channelexplorer_dash.explorer import Explorer
 
@@ -38,6 +39,7 @@ MODULES = (
     layers,
     measures,
     comparing,
+    side,
     panels,
     scatterplot,
     jaccard,

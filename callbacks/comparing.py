@@ -30,8 +30,11 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.COMPARE, "value"),
         Input(ids.COMPARE_OPEN, "n_clicks"),
         State(ids.VIEW, "data"),
+        State(ids.SHOW, "data"),
     )
-    def open_compare(other: str | None, clicks: int | None, view: Any) -> tuple[bool, Any]:
+    def open_compare(other: str | None, clicks: int | None, view: Any, show: Any) -> tuple[bool, Any]:
+        if show == "panels":
+            return False, no_update
         if other:
             return True, f"{View.from_json(view).model} compared with {other}"
         if clicks:
@@ -102,7 +105,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         return followed(explorer, cell and other, control, state, ask, draw)
 
     @app.callback(
-        output=Output(ids.COMPARE_LINK, "href"),
+        output=[Output(ids.COMPARE_LINK, "href"), Output(ids.COMPARE_SIDE, "href")],
         inputs={
             "opened": Input(ids.COMPARE_PANEL, "is_open"),
             "images": Input(ids.MARKED_IMAGES, "data"),
@@ -115,17 +118,15 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     )
     def link_other(opened: bool, images: Any, looks: Mapping[str, Any], layers: Any, view: Any) -> Any:
         if not opened or not looks["compare"]:
-            return no_update
+            return no_update, no_update
         own, other = explorer.two_models.views(View.from_json(view), str(looks["compare"]))
         described = explorer.describe(other.model)
         known = set() if isinstance(described, Pending) else {layer.name for layer in described.value.layers}
-        selection = Selection(
-            other,
-            tuple(name for name in layers or () if name in known),
-            marks=Marks(Marks.from_json({"images": images}).images),
-            **{**looks, "compare": own.model},
-        )
-        return urls.page(selection.to_query())
+        marks = Marks(Marks.from_json({"images": images}).images)
+        kept = tuple(name for name in layers or () if name in known)
+        second = Selection(other, kept, marks=marks, **{**looks, "compare": own.model})
+        both = Selection(own, tuple(layers or ())[:1], marks=marks, show="side", **looks)
+        return urls.page(second.to_query()), urls.page(both.to_query())
 
     return {
         "open_compare": open_compare,

@@ -14,6 +14,7 @@ from channelexplorer_dash.errors import ChannelExplorerError, SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.controls import LOOKS
 from channelexplorer_dash.layouts.page import error_page, page
+from channelexplorer_dash.layouts.side_page import side_page
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.selection import Selection, View
 
@@ -25,7 +26,9 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     @app.callback(Output(ids.PAGE, "children"), Input(ids.ROUTE, "data"), prevent_initial_call=True)
     def show_page(route: Any) -> Component:
         try:
-            return page(explorer, explorer.selection(_search(route)), urls)
+            selection = explorer.selection(_search(route))
+            shown = side_page if selection.show == "side" else page
+            return shown(explorer, selection, urls)
         except ChannelExplorerError as error:
             return error_page(str(error), urls)
 

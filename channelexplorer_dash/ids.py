@@ -99,6 +99,19 @@ COMPARE_CHANGED = "ce-compare-changed"
 COMPARE_MAP = "ce-compare-map"
 COMPARE_CHANNELS = "ce-compare-channels"
 COMPARE_LINK = "ce-compare-link"
+COMPARE_SIDE = "ce-compare-side"
+
+# Two models side by side
+SHOW = "ce-show"
+SIDE = "ce-side"
+SIDE_BODY = "ce-side-body"
+SIDE_BACK = "ce-side-back"
+SIDE_CLEAR = "ce-side-clear"
+SIDE_UNDO = "ce-side-undo"
+SIDE_FIRST = "ce-side-first"
+SIDE_SECOND = "ce-side-second"
+SIDE_ALIKE = "ce-side-alike"
+SIDE_TOLD = "ce-side-told"
 
 # New images
 NEW_IMAGES = "ce-new-images"

@@ -27,6 +27,7 @@ JaccardOrder = Literal["class", "hierarchy"]
 Distance = Literal["jaccard", "centroid"]
 Switch = Literal["off", "on"]
 Leaves = Literal["classes", "subclasses"]
+Show = Literal["page", "side", "panels"]
 Sorting = Literal[
     "variance",
     "pairwise",
@@ -74,6 +75,7 @@ LOOKS = (
     "trajectories",
 )
 """What of a selection says how the panels are drawn, by name."""
+_FRAMES = ("show", "beside")
 _RUN = re.compile(r"^[0-9a-z]+(\.[0-9a-z]+)*$")
 
 
@@ -215,7 +217,19 @@ class Marks:
 
 @dataclass(frozen=True)
 class Selection:
-    """Everything that a link restores; ``compare`` is the model that the view's is compared with, or ""."""
+    """Everything that a link restores.
+
+    Attributes
+    ----------
+    compare
+        The model that the view's is compared with, or "".
+    show
+        The whole ``page``; its ``panels`` alone; or two frames ``side`` by side, each with the panels of one
+        of the two models.
+    beside
+        The layer of the other model that is shown side by side with the first of ``layers``; "" for the one
+        that is most alike.
+    """
 
     view: View
     layers: tuple[str, ...] = ()
@@ -232,6 +246,8 @@ class Selection:
     leaves: Leaves = "classes"
     compare: str = ""
     trajectories: Switch = "off"
+    show: Show = "page"
+    beside: str = ""
     marks: Marks = field(default_factory=Marks)
 
     def __post_init__(self) -> None:
@@ -243,6 +259,7 @@ class Selection:
         _one_of("sorting", self.sorting, get_args(Sorting))
         _one_of("measure", self.measure, get_args(Measure))
         _one_of("setting of the trajectories", self.trajectories, get_args(Switch))
+        _one_of("way of showing models", self.show, get_args(Show))
         Grouping(self.clusters, self.distance, self.leaves)
         if len(self.layers) > MAX_PANELS:
             raise SelectionError(f"At most {MAX_PANELS} panels can be open at once.")
@@ -257,7 +274,7 @@ class Selection:
         if self.view.classes is not None:
             pairs.append(("classes", encode_indices(self.view.classes)))
         pairs += [("layer", layer) for layer in self.layers]
-        for name in LOOKS:
+        for name in (*LOOKS, *_FRAMES):
             if (value := getattr(self, name)) != getattr(default, name):
                 pairs.append((name, value))
         if self.marks.images:
@@ -302,7 +319,7 @@ class Selection:
                 view=view,
                 layers=tuple(dict.fromkeys(values.get("layer", []))),
                 marks=_read_marks(single),
-                **_read(single, {}, LOOKS),
+                **_read(single, {}, (*LOOKS, *_FRAMES)),
             )
         except (ValueError, OverflowError) as error:
             raise SelectionError("The link holds a value that cannot be read as a number.") from error

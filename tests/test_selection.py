@@ -55,6 +55,8 @@ def selections() -> st.SearchStrategy[s.Selection]:
         jaccard=st.sampled_from(get_args(s.JaccardMode)),
         order=st.sampled_from(get_args(s.JaccardOrder)),
         sorting=st.sampled_from(get_args(s.Sorting)),
+        show=st.sampled_from(get_args(s.Show)),
+        beside=st.just("") | LAYERS,
         marks=marks(),
     )
 

@@ -44,6 +44,18 @@ def layer_pairs(first: Sequence[str], second: Sequence[str]) -> list[tuple[int, 
     return list(zip(*at, strict=True)) if count > 1 else [(len(first) - 1, len(second) - 1)]
 
 
+def layer_beside(layer: str, first: Sequence[str], second: Sequence[str]) -> str:
+    """Return the layer of ``second`` that stands beside a layer of ``first``, in execution order both.
+
+    That of the same name; else the one at the same share of the depth. ``second`` must not be empty.
+    """
+    if layer in second:
+        return layer
+    # A single layer stands for the end of the model.
+    share = first.index(layer) / (len(first) - 1) if len(first) > 1 else 1.0
+    return second[round(share * (len(second) - 1))]
+
+
 def answer_change(
     labels: npt.ArrayLike, before: npt.ArrayLike, after: npt.ArrayLike, classes: npt.ArrayLike
 ) -> DoubleArray:

@@ -128,7 +128,7 @@ def compare(first: AllLayers, second: AllLayers, outputs: Sequence[tuple[str, ..
             return Pending(job)
     sides = [_Side.of(model) for model in (first, second)]
     jobs = [job for side in sides for job in side.waiting]
-    cka = _cka(first, second)
+    cka = cka_map(first, second)
     if jobs or isinstance(cka, Pending):
         # The layers' own measures first: there are many of them, and they say how far it is.
         total = 2 * (len(first.layers) + len(second.layers))
@@ -174,7 +174,8 @@ class _Side:
         )
 
 
-def _cka(first: AllLayers, second: AllLayers) -> Answer[str]:
+def cka_map(first: AllLayers, second: AllLayers) -> Answer[str]:
+    """Return the key of the CKA of all layers of two models, whose S are there: float64 (layers, layers)."""
     work, last = first.work, first.layers[-1]
     sources = [[model.work.source(model.view, layer) for layer in model.layers] for model in (first, second)]
     return work.derive(

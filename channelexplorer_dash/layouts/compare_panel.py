@@ -39,7 +39,14 @@ def compare_panel() -> Component:
                     dbc.ModalTitle("Two models", id=ids.COMPARE_TITLE),
                     help_button("compare"),
                     html.A(
-                        "Open the other model beside this page ↗",
+                        "Side by side",
+                        id=ids.COMPARE_SIDE,
+                        href="",
+                        className="ce-button ce-compare-side",
+                        title="The panels of both models in one window, with the same images marked",
+                    ),
+                    html.A(
+                        "In a second tab ↗",
                         id=ids.COMPARE_LINK,
                         href="",
                         target="_blank",

@@ -95,12 +95,7 @@ def header(
     view = selection.view
     return html.Header(
         [
-            html.A(
-                [icon("brand"), html.Span("ChannelExplorer")],
-                href=urls.home(),
-                className="ce-brand",
-                title="Start again",
-            ),
+            brand(urls),
             html.Div(
                 [
                     select(ids.MODEL, "Model", [(m.name, m.name) for m in models], view.model),
@@ -119,19 +114,29 @@ def header(
             html.Div(
                 [
                     _jobs(),
-                    _action(ids.UNDO, "undo", "Undo the last marking (Ctrl+Z)"),
-                    _action(ids.CLEAR, "clear", "Clear what is marked (Esc)"),
+                    action(ids.UNDO, "undo", "Undo the last marking (Ctrl+Z)"),
+                    action(ids.CLEAR, "clear", "Clear what is marked (Esc)"),
                     html.Span(className="ce-rule"),
-                    _action(ids.SHARE, "share", "Copy a link to exactly this view"),
-                    _action(ids.EXPORT, "export", "Export the marked images, or all, as CSV"),
-                    _action(ids.THEME_TOGGLE, "theme", "Light or dark"),
-                    _action(ids.HELP, "help", "Help (?)"),
+                    action(ids.SHARE, "share", "Copy a link to exactly this view"),
+                    action(ids.EXPORT, "export", "Export the marked images, or all, as CSV"),
+                    action(ids.THEME_TOGGLE, "theme", "Light or dark"),
+                    action(ids.HELP, "help", "Help (?)"),
                     html.Span(id=ids.SHARED, className="ce-shared", role="status"),
                 ],
                 className="ce-actions",
             ),
         ],
         className="ce-header",
+    )
+
+
+def brand(urls: Urls) -> Component:
+    """Return the name of the page, which starts again."""
+    return html.A(
+        [icon("brand"), html.Span("ChannelExplorer")],
+        href=urls.home(),
+        className="ce-brand",
+        title="Start again",
     )
 
 
@@ -170,7 +175,7 @@ def toolbar(selection: Selection, *, trajectories: bool = False, timesteps: int 
 
 
 def select(
-    component_id: str, label: str, choices: Iterable[Choice], value: str, nothing: str = ""
+    component_id: str | ids.PartId, label: str, choices: Iterable[Choice], value: str, nothing: str = ""
 ) -> Component:
     """Return a labelled native select, which shows ``nothing`` while its value is empty."""
     return html.Label(
@@ -286,7 +291,8 @@ def _timestep(count: int) -> Component:
     )
 
 
-def _action(component_id: str, name: str, title: str) -> Component:
+def action(component_id: str, name: str, title: str) -> Component:
+    """Return a button that is an icon."""
     return html.Button(
         icon(name),
         id=component_id,

@@ -156,6 +156,16 @@ VIEW_HELP: dict[str, ViewHelp] = {
             ),
         ),
     ),
+    "side": ViewHelp(
+        "Two models side by side",
+        "One layer of each of two models, drawn from the same images. What is marked in one half is marked "
+        "in the other; a channel is not, as channel 7 of one model is not channel 7 of another.",
+        "Choose a layer at the left, and the right half opens the one that is most alike by linear CKA = "
+        "‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖) of the two summaries with every channel centred. Until that is computed, it "
+        "is the layer of the same name, or at the same share of the depth.",
+        "A layer chosen at the right leaves the left half as it is. Colour, projection and sorting go for "
+        "both. Share copies a link to both halves.",
+    ),
     "new_images": ViewHelp(
         "New images",
         "What the model makes of images that are not in the dataset: its answer, where they lie in every "

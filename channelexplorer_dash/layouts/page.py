@@ -49,7 +49,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
         [
             *_state(selection, layers, sample),
             dcc.Store(id=ids.TIMESTEPS, data=timesteps),
-            header(selection, explorer.models(), explorer.datasets(), _columns(dataset), urls),
+            header(selection, explorer.models(), explorer.datasets(), further_columns(dataset), urls),
             html.Div(
                 [
                     html.Div(
@@ -87,7 +87,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
             measures_panel(stepped=bool(timesteps["names"])),
             compare_panel(),
         ],
-        className="ce-app",
+        className="ce-app is-panels" if selection.show == "panels" else "ce-app",
         **_for_the_script(selection, urls, poll),
     )
 
@@ -108,7 +108,7 @@ def _for_the_script(selection: Selection, urls: Urls, poll: int) -> dict[str, An
     """Return what the page's script needs to write the address, and to show thumbnails."""
     view = selection.view
     # The share is written by the script, as it changes without a new page.
-    plain = Selection(replace(view, top_fraction=View.top_fraction))
+    plain = Selection(replace(view, top_fraction=View.top_fraction), show=selection.show)
     return data(
         media=urls.media(view.dataset),
         query=plain.to_query(),
@@ -125,7 +125,8 @@ def class_choices(view: View, dataset: Dataset) -> list[Choice]:
     return [(str(label), dataset.class_names[label]) for label in labels]
 
 
-def _columns(dataset: Dataset) -> list[str]:
+def further_columns(dataset: Dataset) -> list[str]:
+    """Return the columns that a dataset has beside its images and labels: points are coloured by them."""
     return [name for name in dataset.table.columns if name not in {IMAGE_ID, LABEL, SOURCE}]
 
 
@@ -162,6 +163,7 @@ def _open_layers(explorer: Explorer, selection: Selection) -> list[Layer] | None
 def _state(selection: Selection, layers: Sequence[Layer] | None, sample: Sample) -> list[Component]:
     stores: Mapping[str, Any] = {
         ids.VIEW: selection.view.to_json(),
+        ids.SHOW: selection.show,
         ids.SAMPLE: sample_state(sample),
         ids.LAYERS: [layer.name for layer in layers or ()],
         ids.WANTED: None if layers is not None else list(selection.layers),

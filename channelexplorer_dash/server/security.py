@@ -74,8 +74,10 @@ def content_policy(app: Dash, ancestors: Iterable[str] = FRAME_ANCESTORS) -> str
 
     Everything comes from this server. Dash's inline scripts are named by their hashes. ``unsafe-eval``
     stays: plotly.js compiles its WebGL programs with ``new Function``. Plotly and Bootstrap set style
-    attributes; images and downloads are made as ``data:`` and ``blob:`` addresses.
+    attributes; images and downloads are made as ``data:`` and ``blob:`` addresses. Whoever else may show the
+    page in a frame, it may itself: two models stand side by side in frames.
     """
+    allowed = dict.fromkeys(["'self'", *(origin for origin in ancestors if origin != "'none'")])
     scripts = " ".join(dict.fromkeys(app.csp_hashes()))
     return "; ".join(
         (
@@ -89,7 +91,7 @@ def content_policy(app: Dash, ancestors: Iterable[str] = FRAME_ANCESTORS) -> str
             "object-src 'none'",
             "base-uri 'self'",
             "form-action 'self'",
-            f"frame-ancestors {' '.join(ancestors)}",
+            f"frame-ancestors {' '.join(allowed)}",
         )
     )
 

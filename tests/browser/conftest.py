@@ -47,6 +47,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="package")
+def two_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server of the digits demo with the same network, untrained, as a second model."""
+    folder = tmp_path_factory.mktemp("two")
+    text = demo_settings_file().read_text(encoding="utf-8")
+    text = text.replace('weights = "', f'weights = "{demo_settings_file().parent}/')
+    at = text.index("[[datasets]]")
+    untrained = text[text.index("[[models]]") : at].replace('"digits-resnet"', '"untrained"')
+    lines = ['weights = "random"' if line.startswith("weights") else line for line in untrained.splitlines()]
+    config = folder / "two.toml"
+    config.write_text("\n".join([text[:at], *lines, text[at:]]), encoding="utf-8")
+    variables = {**SERVED, "CHANNELEXPLORER_CONFIG": str(config)}
+    with serving(procfile_command(), folder / "store", folder, "two", variables) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
 def explorer(server: Server) -> Iterator[Explorer]:
     """Return an explorer of this process on the server's store, with the server's settings."""
     made = Explorer(load_settings([demo_settings_file()], flags={"store": server.store}, environment=False))

@@ -9,7 +9,9 @@ import pytest
 from tests.browser.conftest import SERVED, Open
 from tests.browser.drawing import clear_lasso
 from tests.browser.host_application import FIRST, SECOND
+from tests.browser.screen import FIGURE
 from tests.browser.serving import Server, serving
+from tests.browser.test_side_by_side import draw_lasso, frames, read
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -32,6 +34,8 @@ def test_both_mounts_work_behind_the_host_s_login(
 ) -> None:
     screen = browse(hosting.address)
     for prefix in (FIRST, SECOND):
+        # A page that is still open would ask for its jobs without a login.
+        screen.page.goto("about:blank")
         screen.page.context.clear_cookies()
         screen.page.goto(hosting.address.rstrip("/") + prefix)
         assert screen.page.url == hosting.address + "login"
@@ -56,6 +60,18 @@ def test_both_mounts_work_behind_the_host_s_login(
     sent = {line.path for line in hosting.answered() if line.method == "POST"}
     assert sent == {f"{FIRST}_dash-update-component", f"{SECOND}_dash-update-component"}
     assert all(line.status < 400 for line in hosting.answered())
+
+
+def test_two_models_stand_side_by_side_under_a_mount(browse: Open, hosting: Server) -> None:
+    screen = browse(hosting.address)
+    screen.page.goto(hosting.address + "login")
+    screen.go(f"{SECOND.lstrip('/')}{QUERY}&compare=untrained&show=side&beside=layer3.0")
+    left, right = frames(screen.page)
+    for frame, layer in ((left, "layer4.0"), (right, "layer3.0")):
+        assert frame.url.startswith(hosting.address.rstrip("/") + SECOND)
+        assert frame.locator(".ce-panel-title").all_inner_texts() == [layer]
+    lasso = draw_lasso(screen, left)
+    screen.eventually(lambda: read(right, FIGURE, "layer3.0")["selected"], lasso.images)
 
 
 def test_the_host_s_own_pages_are_left_alone(browse: Open, hosting: Server) -> None:

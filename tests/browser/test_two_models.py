@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,29 +12,13 @@ from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.selection import Selection
 from channelexplorer_dash.settings import load_settings
-from tests.browser.conftest import SERVED, Open
+from tests.browser.conftest import Open
 from tests.browser.screen import Screen
-from tests.browser.serving import Server, procfile_command, serving
+from tests.browser.serving import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 QUERY = "?model=digits-resnet&dataset=digits&per_class=12&projection=pca&layer=layer4.0&granularity=stage"
-
-
-@pytest.fixture(scope="module")
-def two_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a server of the digits demo with the same network, untrained, as a second model."""
-    folder = tmp_path_factory.mktemp("two")
-    text = demo_settings_file().read_text(encoding="utf-8")
-    text = text.replace('weights = "', f'weights = "{demo_settings_file().parent}/')
-    at = text.index("[[datasets]]")
-    untrained = text[text.index("[[models]]") : at].replace('"digits-resnet"', '"untrained"')
-    lines = ['weights = "random"' if line.startswith("weights") else line for line in untrained.splitlines()]
-    config = folder / "two.toml"
-    config.write_text("\n".join([text[:at], *lines, text[at:]]), encoding="utf-8")
-    variables = {**SERVED, "CHANNELEXPLORER_CONFIG": str(config)}
-    with serving(procfile_command(), folder / "store", folder, "two", variables) as running:
-        yield running
 
 
 @pytest.fixture

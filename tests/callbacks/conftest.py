@@ -23,6 +23,7 @@ from channelexplorer_dash.settings import load_settings
 
 LAYER = "layer4.0"
 PREFIX = "/channels/"
+OTHER = "untrained"
 Call = Callable[..., Any]
 
 
@@ -30,6 +31,18 @@ Call = Callable[..., Any]
 def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
     store = tmp_path_factory.mktemp("callbacks") / "store"
     made = Explorer(load_settings([demo_settings_file()], flags={"store": store, "engine": "inline"}))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
+    """Return an explorer of the demo with the same network, untrained, as a second model."""
+    store = tmp_path_factory.mktemp("comparing") / "store"
+    settings = load_settings([demo_settings_file()], flags={"store": store, "engine": "inline"})
+    spec = settings.models[0]
+    other = spec.model_copy(update={"name": OTHER, "weights": "random"})
+    made = Explorer(settings.model_copy(update={"models": (spec, other)}))
     yield made
     made.close()
 
@@ -85,3 +98,15 @@ def prop(component: dict[str, Any] | str, name: str) -> str:
         else json.dumps(component, sort_keys=True, separators=(",", ":"))
     )
     return f"{text}.{name}"
+
+
+def until_idle(ask: Any) -> Any:
+    """Ask until nothing is computed any more; return the content without the line's state."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        *answer, state = ask()
+        if state["phase"] != "busy":
+            assert state["phase"] == "idle", state
+            return answer
+        time.sleep(0.1)
+    raise AssertionError("The answer never came.")

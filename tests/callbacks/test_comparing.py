@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,26 +9,12 @@ from dash import Dash, no_update
 
 from channelexplorer_dash.callbacks import Callbacks, register
 from channelexplorer_dash.callbacks.comparing import clicked_cell
-from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.selection import Selection, View, encode_indices
-from channelexplorer_dash.settings import load_settings
-from tests.callbacks.conftest import PREFIX, Call
+from tests.callbacks.conftest import OTHER, PREFIX, Call, until_idle
 
 VIEW = View("digits-resnet", "digits", per_class=12)
-OTHER = "untrained"
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
-    store: Path = tmp_path_factory.mktemp("comparing") / "store"
-    settings = load_settings([demo_settings_file()], flags={"store": store, "engine": "inline"})
-    spec = settings.models[0]
-    other = spec.model_copy(update={"name": OTHER, "weights": "random"})
-    made = Explorer(settings.model_copy(update={"models": (spec, other)}))
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -39,27 +22,18 @@ def functions(two: Explorer) -> Callbacks:
     return register(Dash("two", url_base_pathname=PREFIX, suppress_callback_exceptions=True), two)
 
 
-def until_idle(ask: Any) -> Any:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        *answer, state = ask()
-        if state["phase"] != "busy":
-            assert state["phase"] == "idle", state
-            return answer
-        time.sleep(0.1)
-    raise AssertionError("The answer never came.")
-
-
 def show(call: Call, functions: Callbacks, opened: bool = True, other: str = OTHER) -> Any:
     return call(functions["show_comparison"], opened, other, None, None, "stage", None, VIEW.to_json())
 
 
 def test_choosing_a_model_opens_the_panel(call: Call, functions: Callbacks) -> None:
-    opened, title = call(functions["open_compare"], OTHER, None, VIEW.to_json())
+    opened, title = call(functions["open_compare"], OTHER, None, VIEW.to_json(), "page")
     assert opened and title == "digits-resnet compared with untrained"
-    assert call(functions["open_compare"], "", None, VIEW.to_json()) == (False, no_update)
+    assert call(functions["open_compare"], "", None, VIEW.to_json(), "page") == (False, no_update)
+    # It would lie over the views of a frame.
+    assert call(functions["open_compare"], OTHER, None, VIEW.to_json(), "panels") == (False, no_update)
     with pytest.raises(SelectionError, match="Choose one"):
-        call(functions["open_compare"], "", 1, VIEW.to_json())
+        call(functions["open_compare"], "", 1, VIEW.to_json(), "page")
 
 
 def test_a_closed_panel_asks_nothing(call: Call, functions: Callbacks) -> None:
@@ -100,11 +74,15 @@ def test_the_link_takes_layers_and_images_along(call: Call, functions: Callbacks
     selection = Selection(VIEW)
     looks = {name: getattr(selection, name) for name in ("granularity", "projection", "sorting")}
     looks |= {"compare": OTHER}
-    found = call(
+    found, side = call(
         functions["link_other"], True, encode_indices([5, 7]), looks, ["layer4.0", "no"], VIEW.to_json()
     )
     assert found.startswith(PREFIX + "?")
     linked = Selection.from_query(found.removeprefix(PREFIX), model="", dataset="")
     assert (linked.view.model, linked.compare, linked.layers) == (OTHER, VIEW.model, ("layer4.0",))
     assert linked.marks.images == (5, 7)
-    assert call(functions["link_other"], False, None, looks, [], VIEW.to_json()) is no_update
+    both = Selection.from_query(side.removeprefix(PREFIX), model="", dataset="")
+    assert (both.view, both.compare, both.layers, both.show) == (VIEW, OTHER, ("layer4.0",), "side")
+    assert both.marks == linked.marks
+    closed = call(functions["link_other"], False, None, looks, [], VIEW.to_json())
+    assert closed == (no_update, no_update)

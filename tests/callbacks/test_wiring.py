@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,28 +16,41 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import Callbacks
+from channelexplorer_dash.callbacks.side import asked_halves
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.page import page
 from channelexplorer_dash.layouts.shell import shell
+from channelexplorer_dash.layouts.side_page import halves, side_page
 from channelexplorer_dash.layouts.urls import Urls
+from channelexplorer_dash.results import Pending
 from channelexplorer_dash.selection import Selection, View
-from tests.callbacks.conftest import LAYER
+from tests.callbacks.conftest import LAYER, OTHER
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN_IDS = {value for name, value in vars(ids).items() if name.isupper() and isinstance(value, str)}
 WILDCARDS = (["ALL"], ["MATCH"])
+URLS = Urls("/channels/")
 
 
 @pytest.fixture
 def known(explorer: Explorer, computed: View) -> list[Any]:
-    urls = Urls("/channels/")
-    built = page(explorer, Selection(computed, (LAYER,)), urls)
-    return [
-        one.id
-        for tree in (shell(), built)
-        for one in components(tree)
-        if getattr(one, "id", None) is not None
-    ]
+    return ids_of(shell(), page(explorer, Selection(computed, (LAYER,)), URLS))
+
+
+@pytest.fixture(scope="module")
+def known_side(two: Explorer) -> list[Any]:
+    """Return the ids of the page with two models side by side, which takes the place of the other."""
+    selection = Selection(View("digits-resnet", "digits", per_class=12), (LAYER,), compare=OTHER, show="side")
+    deadline = time.monotonic() + 120
+    while isinstance(found := asked_halves(two, selection), Pending):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return ids_of(shell(), side_page(two, selection, URLS), halves(*found.value, URLS))
+
+
+def ids_of(*trees: Any) -> list[Any]:
+    found = [getattr(one, "id", None) for tree in trees for one in components(tree)]
+    return [one for one in found if one is not None]
 
 
 def components(tree: Any) -> Iterator[Component]:
@@ -62,33 +76,40 @@ def outputs_of(key: str) -> list[dict[str, str]]:
     return [{"id": component.replace("\\.", "."), "property": prop} for component, _, prop in split]
 
 
-def test_every_plain_id_is_in_the_layout(app: Dash, functions: Callbacks, known: list[Any]) -> None:
+def test_every_plain_id_is_in_a_layout(
+    app: Dash, functions: Callbacks, known: list[Any], known_side: list[Any]
+) -> None:
     assert functions
     wanted = {component for _, component in dependencies(app) if isinstance(component, str)}
-    assert wanted <= {one for one in known if isinstance(one, str)}
+    assert wanted <= {one for one in (*known, *known_side) if isinstance(one, str)}
 
 
-def test_every_plain_id_of_the_layout_is_declared(known: list[Any]) -> None:
-    assert {one for one in known if isinstance(one, str)} <= PLAIN_IDS
+def test_every_plain_id_of_the_layouts_is_declared(known: list[Any], known_side: list[Any]) -> None:
+    assert {one for one in (*known, *known_side) if isinstance(one, str)} <= PLAIN_IDS
 
 
-def test_ids_are_unique(known: list[Any]) -> None:
-    texts = [json.dumps(one, sort_keys=True) for one in known]
-    assert len(texts) == len(set(texts))
+def test_ids_are_unique(known: list[Any], known_side: list[Any]) -> None:
+    for layout in (known, known_side):
+        texts = [json.dumps(one, sort_keys=True) for one in layout]
+        assert len(texts) == len(set(texts))
 
 
-def test_pattern_ids_have_the_same_keys(app: Dash, functions: Callbacks, known: list[Any]) -> None:
+def test_pattern_ids_have_the_same_keys(
+    app: Dash, functions: Callbacks, known: list[Any], known_side: list[Any]
+) -> None:
     patterns = [component for _, component in dependencies(app) if isinstance(component, dict)]
     assert patterns
-    for one in [*patterns, *(one for one in known if isinstance(one, dict))]:
+    for one in [*patterns, *(one for one in (*known, *known_side) if isinstance(one, dict))]:
         assert set(one) == {"view", "part", "panel"}
 
 
-def test_patterns_name_parts_that_exist(app: Dash, functions: Callbacks, known: list[Any]) -> None:
+def test_patterns_name_parts_that_exist(
+    app: Dash, functions: Callbacks, known: list[Any], known_side: list[Any]
+) -> None:
     # Parts of the inspector's cards, of the profile's rows and of the scorecard come with the answers.
     later = {("gallery", "*"), ("channel", "*"), ("layers", "row"), ("ablate", "*")}
     later |= {("scorecard", "sort"), ("scorecard", "turn")}
-    there = {(one["view"], one["part"]) for one in known if isinstance(one, dict)}
+    there = {(one["view"], one["part"]) for one in (*known, *known_side) if isinstance(one, dict)}
     for _, component in dependencies(app):
         if not isinstance(component, dict):
             continue

@@ -13,6 +13,7 @@ from channelexplorer_dash.core.change import (
     answer_change,
     changed_pairs,
     class_change,
+    layer_beside,
     layer_pairs,
     newly_confused,
 )
@@ -89,6 +90,14 @@ def test_layers_stand_beside_each_other_by_name_or_by_depth() -> None:
     assert layer_pairs(["a", "b", "c", "d", "e"], ["x", "y", "z"]) == [(0, 0), (2, 1), (4, 2)]
     assert layer_pairs(["a", "b"], ["x"]) == [(1, 0)]
     assert layer_pairs([], ["x"]) == []
+
+
+def test_a_layer_stands_beside_that_of_its_name_or_depth() -> None:
+    five, three = ["a", "b", "c", "d", "e"], ["x", "y", "z"]
+    assert [layer_beside(name, five, three) for name in "ace"] == three
+    assert [layer_beside(name, three, five) for name in three] == ["a", "c", "e"]
+    assert layer_beside("b", five, ["e", "b"]) == "b"
+    assert layer_beside("a", ["a"], three) == "z" and layer_beside("d", five, ["x"]) == "x"
 
 
 @given(st.integers(0, 10**6))

@@ -203,3 +203,39 @@ def test_no_view_answers_500(explorer: Explorer, error: Exception, status: int, 
 def test_create_app_takes_settings_an_explorer_or_nothing_else(explorer: Explorer) -> None:
     with pytest.raises(SettingsError, match="Expected"):
         create_app("settings.toml")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("?show=nothing", "There is no way of showing models"),
+        ("?show=side", "names no second model"),
+        ("?show=side&compare=never", "no model 'never'"),
+        ("?show=side&compare=digits-resnet", "Choose another under Compare with"),
+        ("?show=side&compare=digits-resnet&dataset=never", "no dataset 'never'"),
+        ("?show=side&compare=digits-resnet&classes=r2v.0", "there is no class"),
+    ],
+)
+def test_models_that_cannot_stand_side_by_side_are_explained(
+    app: Dash, client: FlaskClient, query: str, told: str
+) -> None:
+    assert client.get("/" + query, headers=BROWSER).status_code == 200
+    body = payload(app, f"{ids.PAGE}.children", {f"{ids.ROUTE}.data": {"search": query}})
+    answer = client.post("/_dash-update-component", json=body)
+    assert answer.status_code == 200
+    assert "This view cannot be shown" in answer.text and told in answer.text
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed"),
+    [
+        (("'none'",), "'self'"),
+        (("https://lab.example",), "'self' https://lab.example"),
+        (("'self'",), "'self'"),
+    ],
+)
+def test_the_page_may_always_show_itself_in_a_frame(
+    explorer: Explorer, given: tuple[str, ...], allowed: str
+) -> None:
+    answer = create_app(explorer, frame_ancestors=given).server.test_client().get("/?show=side")
+    assert answer.headers["Content-Security-Policy"].endswith(f"; frame-ancestors {allowed}")
