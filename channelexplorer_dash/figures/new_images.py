@@ -38,7 +38,10 @@ def _numbered(number: int, x: float, y: float) -> dict[str, Any]:
         "ax": 22,
         "ay": -30,
         "standoff": 2,
-        "font": {"size": theme.FONT_SIZE + 3, "color": theme.ACCENT},
+        # The page gives the number a colour that is read on it.
+        "bgcolor": theme.ACCENT,
+        "borderpad": 2,
+        "font": {"size": theme.FONT_SIZE},
     }
 
 

@@ -12,6 +12,7 @@ from channelexplorer_dash.figures.matrix import shorten
 from channelexplorer_dash.results import StepMatrix
 
 Better = Literal["higher", "lower", "neither"]
+_COLOURED = (5, 95)
 
 
 def steps_figure(found: StepMatrix, name: str, better: Better, *, share: bool) -> Figure:
@@ -24,11 +25,13 @@ def steps_figure(found: StepMatrix, name: str, better: Better, *, share: bool) -
     better
         Which way is better: the deepest colour is the best value.
     share
-        Whether it is an accuracy, whose colours go from guessing to 1.
+        Whether it is an accuracy, whose colours go from guessing to 1; others have no largest value, and one
+        layer would take all colours: they go from the 5th to the 95th percentile.
     """
     layers = [layer.name for layer in found.layers]
     steps = [str(step) for step in found.timesteps.tolist()]
     low, high = float(found.values.min()), float(found.values.max())
+    ends = [min(found.chance, low), 1.0] if share else np.percentile(found.values, _COLOURED).tolist()
     text = [
         [
             f"{theme.literal(layer)}, timestep {step}: {name} {value:.2f}"
@@ -36,14 +39,13 @@ def steps_figure(found: StepMatrix, name: str, better: Better, *, share: bool) -
         ]
         for layer, row in zip(layers, found.values.tolist(), strict=True)
     ]
-    ends = [found.chance, 1.0] if share else [low, high]
     trace = {
         "type": "heatmap",
         "name": "matrix",
         "z": np.ascontiguousarray(found.values, dtype=np.float32),
-        "zmin": min(ends[0], low),
+        "zmin": ends[0],
         # One value everywhere is a colour, too.
-        "zmax": ends[1] if ends[1] > min(ends[0], low) else min(ends[0], low) + 1.0,
+        "zmax": ends[1] if ends[1] > ends[0] else ends[0] + 1.0,
         "colorscale": theme.SEQUENTIAL,
         "reversescale": better == "lower",
         "text": text,
@@ -52,7 +54,10 @@ def steps_figure(found: StepMatrix, name: str, better: Better, *, share: bool) -
         "ygap": 1,
         "colorbar": theme.colour_bar(
             ends,
-            [f"{end:.2f}" for end in ends],
+            [
+                f"{'≤ ' if low < ends[0] else ''}{ends[0]:.2f}",
+                f"{'≥ ' if high > ends[1] else ''}{ends[1]:.2f}",
+            ],
             name,
             orientation="v",
             x=1.0,

@@ -118,7 +118,10 @@ def latent_cards(
                             *_image(drawn, position),
                             html.Div(
                                 [
-                                    html.Strong(f"{position + 1}  {_title(latent)}", title=_title(latent)),
+                                    html.Strong(
+                                        f"{position + 1}  {_title(latent, class_names)}",
+                                        title=_title(latent, class_names),
+                                    ),
                                     html.Div(_asked(latent, class_names), className="ce-count"),
                                 ],
                                 className="ce-new-facts",
@@ -141,8 +144,8 @@ def picture(image: Image.Image) -> str:
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _title(latent: Latent) -> str:
-    return latent.name or f"Seed {latent.seed}"
+def _title(latent: Latent, class_names: Sequence[str]) -> str:
+    return latent.name or f"{class_names[latent.label]}, seed {latent.seed}"
 
 
 def _asked(latent: Latent, class_names: Sequence[str]) -> str:
@@ -169,7 +172,7 @@ def _layer(
     latent, part = placed.latents[position], f"latent-{position}-{number}"
     stepped = bool(latent.timesteps.any() or latent.placed.any())
     nearest = 1 if len(latent.timesteps) > 1 else latent.near.shape[1]
-    heads = [*(["at"] if stepped else []), "class", *(["timestep"] if stepped else []), "nearest"]
+    heads = ["timestep", "class", "placed at", "nearest"] if stepped else ["class", "nearest"]
     lines = [
         html.Tr(
             [
@@ -190,7 +193,10 @@ def _layer(
     ]
     return html.Div(
         [
-            html.P([html.Span(placed.layer.name, className="ce-tag"), f" {_summed(latent, class_names)}"]),
+            html.P(
+                [html.Span(placed.layer.name, className="ce-tag"), f" {_summed(latent, class_names)}"],
+                className="ce-latent-said",
+            ),
             html.Table(
                 [
                     html.Thead(html.Tr([html.Th(head, scope="col") for head in heads])),

@@ -62,7 +62,7 @@ def test_a_latent_is_placed_and_told_about(call: Call, functions: Callbacks, dra
     ]
     cards, hidden = call(functions["show_new"], new, [placed], "pca", drawn.to_json())
     text = str(cards)
-    assert not hidden and "Seed 1000" in text and "drawn as 4" in text and "data:image/webp" in text
+    assert not hidden and "4, seed 1000" in text and "drawn as 4" in text and "data:image/webp" in text
     assert "predicted 4 at " in text and "off on average" in text
     # A second one joins it; the same one does not.
     more, _ = take(call, functions, new, "5", 1000, "444")
