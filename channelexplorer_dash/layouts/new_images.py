@@ -13,7 +13,7 @@ from channelexplorer_dash.explorer.new_images import Placed, PlacedImage, Taken
 from channelexplorer_dash.layouts.attributes import aria, data
 from channelexplorer_dash.layouts.help import help_button
 from channelexplorer_dash.layouts.inspector import thumbnail_button
-from channelexplorer_dash.layouts.new_latents import LatentChoices, latent_form, picture
+from channelexplorer_dash.layouts.new_latents import LatentChoices, latent_form, numbered, picture
 from channelexplorer_dash.layouts.text import percent
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import ImageRow
@@ -107,7 +107,7 @@ def cards(
                             ),
                             html.Div(
                                 [
-                                    html.Strong(f"{position + 1}  {image['name']}", title=image["name"]),
+                                    numbered(position + 1, image["name"]),
                                     *_answers(answered),
                                 ],
                                 className="ce-new-facts",

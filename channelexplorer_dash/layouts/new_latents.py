@@ -118,10 +118,7 @@ def latent_cards(
                             *_image(drawn, position),
                             html.Div(
                                 [
-                                    html.Strong(
-                                        f"{position + 1}  {_title(latent, class_names)}",
-                                        title=_title(latent, class_names),
-                                    ),
+                                    numbered(position + 1, _title(latent, class_names)),
                                     html.Div(_asked(latent, class_names), className="ce-count"),
                                 ],
                                 className="ce-new-facts",
@@ -135,6 +132,11 @@ def latent_cards(
             )
         )
     return found
+
+
+def numbered(number: int, title: str) -> Component:
+    """Return the title of what is new, with the number that it has in the scatterplots."""
+    return html.Strong([html.Span(str(number), className="ce-new-number"), f" {title}"], title=title)
 
 
 def picture(image: Image.Image) -> str:
