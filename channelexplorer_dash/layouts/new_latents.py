@@ -174,7 +174,7 @@ def _layer(
     latent, part = placed.latents[position], f"latent-{position}-{number}"
     stepped = bool(latent.timesteps.any() or latent.placed.any())
     nearest = 1 if len(latent.timesteps) > 1 else latent.near.shape[1]
-    heads = ["timestep", "class", "placed at", "nearest"] if stepped else ["class", "nearest"]
+    heads = ["timestep", "class", "placed at", "near"] if stepped else ["class", "near"]
     lines = [
         html.Tr(
             [
