@@ -61,7 +61,9 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         if ctx.triggered_id == ids.NEW_CLEAR:
             if not clicks:
                 raise PreventUpdate
-            explorer.new_images.forget(kept_keys(known))
+            held = known if isinstance(known, list) else []
+            explorer.new_images.forget([str(one["key"]) for one in held if "key" in one])
+            explorer.new_latents.forget(latents_of([one for one in held if "latent" in one]))
             return [], []
         if not (placing if ctx.triggered_id == ids.LATENT_PLACE else files):
             raise PreventUpdate
@@ -161,7 +163,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         if not explorer.new_latents.takes(view):
             return cards(entries, layers, view, near, urls, notes)
         names = explorer.dataset(view.dataset).class_names
-        return latent_cards(latents_of(view, entries), layers, view, names, near, urls, notes)
+        return latent_cards(latents_of(entries), layers, view, names, near, urls, notes)
 
     return {"take_new": take_new, "place_new": place_new, "show_new": show_new}
 
@@ -178,8 +180,8 @@ def entries_of(explorer: Explorer, view: View, new: Any) -> list[Any]:
     ]
 
 
-def latents_of(view: View, entries: Sequence[Mapping[str, Any]]) -> list[Latent]:
-    """Return the latents of some of a view's entries."""
+def latents_of(entries: Sequence[Mapping[str, Any]]) -> list[Latent]:
+    """Return the latents that some of the page's entries are of."""
     return [Latent.from_json(one["latent"]) for one in entries]
 
 
@@ -189,7 +191,7 @@ def look(
     """Return what a layer says of the page's new images, or latents."""
     entries = entries_of(explorer, view, new)
     if explorer.new_latents.takes(view):
-        return explorer.new_latents.look(view, layer, latents_of(view, entries), projection)
+        return explorer.new_latents.look(view, layer, latents_of(entries), projection)
     return explorer.new_images.look(view, layer, [str(one["key"]) for one in entries], projection)
 
 
@@ -210,13 +212,6 @@ def added(explorer: Explorer, view: View, new: Any, taken: Sequence[Latent]) -> 
     if len(held) > most:
         raise SelectionError(f"At most {most} latents are placed at once. Remove those that are there first.")
     return held
-
-
-def kept_keys(new: Any) -> list[str]:
-    """Return the keys under which the store keeps what a page holds of images and of latents' files."""
-    held = [one for one in new if isinstance(one, Mapping)] if isinstance(new, list) else []
-    keys = [one.get("key") or (one.get("latent") or {}).get("noise") for one in held]
-    return [str(key) for key in keys if key]
 
 
 def read_files(files: Any) -> list[tuple[str, bytes]]:

@@ -57,7 +57,7 @@ def filter_columns(dataset: Dataset) -> tuple[FilterColumn, ...]:
         values = column.drop_nulls().unique().sort()
         if len(values) < 2 or (len(values) > FEW and not whole):
             continue
-        few = tuple(_texts(values)) if len(values) <= FEW else ()
+        few = tuple(map(str, _texts(values))) if len(values) <= FEW else ()
         found.append(FilterColumn(name, few, *((int(values[0]), int(values[-1])) if whole else ())))
     return tuple(found)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from channelexplorer_dash.datasets.generated import SEED, GeneratedDataset
+from channelexplorer_dash.datasets.generated import SEED, GeneratedDataset, states_key
 from channelexplorer_dash.datasets.latents import read_latent
 from channelexplorer_dash.errors import DatasetError, SelectionError
 from channelexplorer_dash.explorer import answers
@@ -20,6 +20,7 @@ from channelexplorer_dash.explorer.answers import Prepared
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.explorer.steps import timesteps_key
+from channelexplorer_dash.extraction.plan import Derivation
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import Answer, Pending, PlacedLatent, Ready
 from channelexplorer_dash.selection import Projection, View
@@ -149,6 +150,14 @@ class NewLatents:
         self.work.store.publish_array(Kind.PASSING, key, values)
         return latent
 
+    def forget(self, latents: Sequence[Latent]) -> None:
+        """Remove what files hold, and what was drawn from it, before their hour has passed."""
+        for latent in latents:
+            self.check(latent)
+            drawn = self._drawing(latent).key
+            for key in (latent.noise, drawn, states_key(drawn)) if latent.noise else ():
+                self.work.store.path(Kind.PASSING, key).unlink(missing_ok=True)
+
     def check(self, latent: Latent) -> None:
         """Raise SelectionError where a latent has no class, seed or timestep that its dataset can have."""
         dataset = self._generated(latent.dataset)
@@ -204,13 +213,9 @@ class NewLatents:
         store = self.work.store
         if latent.noise and not store.has(Kind.PASSING, latent.noise):
             raise DatasetError("A new latent is no longer kept: an hour has passed. Drop it again.")
-        visited = self.timesteps(latent.dataset)
-        if latent.noise and latent.timestep is not None:
-            visited = [latent.timestep]
+        drawing = self._drawing(latent)
+        visited = drawing.parameters["visited"]
         shown = [at for at, step in enumerate(visited) if latent.timestep in {None, step}]
-        generation = self.catalogue.generation(latent.dataset)
-        assert generation is not None
-        assert isinstance(generation.dataset.generator, ModelSpec)
         asked = self.work.placed(
             "placed_latent",
             view,
@@ -218,21 +223,37 @@ class NewLatents:
             prepared.summary,
             method,
             neighbours=self.work.settings.knn_neighbours,
-            generator=generation.key,
-            drawn={"label": latent.label, "seed": latent.seed, "noise": latent.noise, "visited": visited},
+            drawing=drawing.key,
             shown=shown,
             timesteps=timesteps_key(store, self.catalogue.dataset(latent.dataset)),
-            _generator={
-                "_model": generation.dataset.generator.model_dump(mode="json"),
-                "_identity": dict(generation.identity),
-                "_device": generation.device,
-            },
+            _drawing={"source": drawing.source, "parameters": dict(drawing.parameters)},
         )
         if isinstance(asked, Pending):
             return asked
+        # There already, unless the same file was removed and is dropped again.
+        drawn = self.work.ask(drawing)
+        if isinstance(drawn, Pending):
+            return drawn
         record = store.record(asked.value, Kind.PASSING_RECORD)
-        images = np.asarray(store.array(Kind.PASSING, record["images"]))[shown]
+        images = np.asarray(store.array(Kind.PASSING, drawing.key))[shown]
         return Ready(_entry(latent.label, record, images), asked.key)
+
+    def _drawing(self, latent: Latent) -> Derivation:
+        """Return the plan that draws a latent's way by the model that has drawn the dataset."""
+        generation = self.catalogue.generation(latent.dataset)
+        assert generation is not None
+        assert isinstance(generation.dataset.generator, ModelSpec)
+        one = latent.noise and latent.timestep is not None
+        drawn = {
+            "label": latent.label,
+            "seed": latent.seed,
+            "noise": latent.noise,
+            "visited": [latent.timestep] if one else self.timesteps(latent.dataset),
+            "_model": generation.dataset.generator.model_dump(mode="json"),
+            "_identity": dict(generation.identity),
+            "_device": generation.device,
+        }
+        return Derivation("latent_states", "", generation.key, "", drawn)
 
     def _generated(self, name: str) -> GeneratedDataset:
         dataset = self.catalogue.dataset(name)

@@ -71,9 +71,15 @@ def test_a_known_state_from_a_file_lies_where_it_is(explorer: Explorer, states: 
     noise = explorer.new_latents.take(STATES, "noise.npy", npy(states.values(row - 5)), label, None)
     way = placed(explorer, STATES, LAYER, noise)
     assert way.near[:, 0].tolist() == list(range(row - 5, row + 5))
-    explorer.new_images.forget([latent.noise])
+    # Nothing of the file stays; it can be dropped again.
+    explorer.new_latents.forget([latent, noise, Latent("diffusion-digits", 4, 1000)])
     with pytest.raises(DatasetError, match="hour has passed"):
         explorer.new_latents.look(STATES, LAYER, [latent], "pca")
+    store = Store(explorer.settings.store)
+    kept = [np.load(file) for file in (store.root / Kind.PASSING.value[0]).rglob("*.npy")]
+    assert not any(np.isin(states.values(row), values).all() for values in kept)
+    again = explorer.new_latents.take(STATES, "b.npy", npy(states.values(row)), label, step)
+    assert again == latent and placed(explorer, STATES, LAYER, again).near[0, 0] == row
 
 
 def test_what_is_found_of_latents_passes(explorer: Explorer, states: GeneratedDataset) -> None:

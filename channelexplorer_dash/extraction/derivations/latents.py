@@ -49,12 +49,13 @@ def _latent_states(store: Store, plan: Derivation) -> None:
 def _placed_latent(store: Store, plan: Derivation) -> None:
     """Ask the known states nearest to each state of a latent where it belongs, and place it."""
     wanted = plan.parameters
-    drawing = Derivation("latent_states", "", wanted["generator"], "", wanted["drawn"] | wanted["_generator"])
+    drawn = wanted["_drawing"]
+    drawing = Derivation("latent_states", "", drawn["source"], "", drawn["parameters"])
     publish_derivation(store, drawing)
     # What is published first is there for as long as the images are.
     states = np.array(store.array(Kind.PASSING, states_key(drawing.key)))
     shown = wanted["shown"]
-    visited = np.array(wanted["drawn"]["visited"])[shown]
+    visited = np.array(drawn["parameters"]["visited"])[shown]
     new = _summaries(store, plan, states[shown], visited)
     ids, labels = sample_of(store, plan)
     known = np.asarray(store.array(Kind.SUMMARY, plan.source)[ids])
@@ -68,7 +69,6 @@ def _placed_latent(store: Store, plan: Derivation) -> None:
         "placed_share": found.step_share.tolist(),
         "near": ids[found.near].tolist(),
         "positions": positions_of(store, plan, apply_scaling(new, scaling_given(store, plan))).tolist(),
-        "images": drawing.key,
     }
     store.publish_record(plan.key, record, Kind.PASSING_RECORD)
 
@@ -87,7 +87,7 @@ def _summaries(store: Store, plan: Derivation, states: FloatArray, visited: np.n
         )
     layer = layer_of(store, plan, description_key(wanted["_identity"]))
     built.module.to(choose_device(wanted["_device"]))
-    labels = torch.full((len(states),), wanted["drawn"]["label"])
+    labels = torch.full((len(states),), wanted["_drawing"]["parameters"]["label"])
     packed = built.rows.pack(torch.as_tensor(states), labels, torch.as_tensor(visited))
     name = wanted["_summary"]
     result = run_batch(built.module, packed, [layer], [name], output=False, precision=wanted["_precision"])
