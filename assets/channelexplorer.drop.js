@@ -31,7 +31,7 @@
   // The upload component gives its field no name for screen readers, and is drawn some time after the page.
   new MutationObserver(function () {
     const field = document.querySelector(".ce-drop input:not([aria-label])");
-    if (field) field.setAttribute("aria-label", "New images");
+    if (field) field.setAttribute("aria-label", field.closest("[aria-label]").getAttribute("aria-label"));
   }).observe(document.documentElement, { childList: true, subtree: true });
 
   /** Hand the files to the server, unless they are larger than it takes. */

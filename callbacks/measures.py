@@ -15,7 +15,7 @@ from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.apart import apart_figure
 from channelexplorer_dash.figures.empty import empty_figure
 from channelexplorer_dash.figures.steps import steps_figure
-from channelexplorer_dash.layouts.measures import measure_help
+from channelexplorer_dash.layouts.measures import MEASURES, measure_help
 from channelexplorer_dash.layouts.measures_panel import (
     APART,
     MEASURES_LINE,
@@ -58,6 +58,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.part("measures", "tick", MEASURES_LINE), "data"),
         Input(ids.MEASURES_PANEL, "is_open"),
         Input(ids.MEASURES_TAB, "active_tab"),
+        Input(ids.STEPS_MEASURE, "value"),
         Input(ids.JOB_CONTROL, "data"),
         State(ids.GRANULARITY, "value"),
         State(ids.VIEW, "data"),
@@ -65,7 +66,14 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         prevent_initial_call=True,
     )
     def show_measures(
-        _ticks: Any, opened: bool, tab: str, control: Any, granularity: Any, view: Any, state: Any
+        _ticks: Any,
+        opened: bool,
+        tab: str,
+        by: Any,
+        control: Any,
+        granularity: Any,
+        view: Any,
+        state: Any,
     ) -> tuple[Any, Any, Any, Any]:
         if not opened:
             return no_update, no_update, no_update, lines.working(None)
@@ -76,8 +84,10 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             if action == "cancel":
                 return no_update, no_update, no_update, lines.cancel(explorer, state)
             lines.forgive(explorer, state)
-        show = {APART: show_apart, STEPS: show_steps}.get(tab, show_table)
         try:
+            if tab == STEPS:
+                return show_steps(View.from_json(view), granularity, by)
+            show = show_apart if tab == APART else show_table
             return show(View.from_json(view), granularity)
         except ChannelExplorerError as error:
             return no_update, no_update, no_update, lines.failed(error)
@@ -94,14 +104,22 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             return [], empty_figure("The layers are being measured …"), [], lines.working(answer.job)
         return [], apart_figure(answer.value), apart_note(answer.value), lines.working(None)
 
-    def show_steps(view: View, granularity: Any) -> tuple[Any, Any, Any, Any]:
-        answer = explorer.steps(view, granularity)
+    def show_steps(view: View, granularity: Any, measure: Any) -> tuple[Any, Any, Any, Any]:
+        check_measure(measure)
+        answer = explorer.steps(view, granularity, measure)
         if isinstance(answer, Pending):
             return [], empty_figure("The timesteps are being compared …"), [], lines.working(answer.job)
-        return [], steps_figure(answer.value), steps_note(answer.value), lines.working(None)
+        text = MEASURES[answer.value.measure]
+        drawn = steps_figure(answer.value, text.short, text.better, share=text.share)
+        return [], drawn, steps_note(answer.value), lines.working(None)
+
+    @app.callback(Output(ids.STEPS_CHOICE, "hidden"), Input(ids.MEASURES_TAB, "active_tab"))
+    def offer_measures(tab: Any) -> bool:
+        return bool(tab != STEPS)
 
     return {
         "open_measures": open_measures,
         "explain_measure": explain_measure,
         "show_measures": show_measures,
+        "offer_measures": offer_measures,
     }

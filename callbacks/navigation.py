@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks.browser import script
+from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.datasets.filtering import filter_columns, read_ranges
 from channelexplorer_dash.errors import ChannelExplorerError, SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.controls import LOOKS
 from channelexplorer_dash.layouts.page import error_page, page
 from channelexplorer_dash.layouts.side_page import side_page
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.selection import Selection, View
+from channelexplorer_dash.selection import Only, Selection, View
 
 
 def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
@@ -50,6 +52,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
                 "classes": State(ids.CLASSES, "value"),
                 "per_class": State(ids.PER_CLASS, "value"),
                 "seed": State(ids.SEED, "value"),
+                "only": State(ids.part("only", "values", ALL), "value"),
+                "columns": State(ids.part("only", "values", ALL), "id"),
             },
             "looks": {name: State(control, "value") for name, control in LOOKS.items()},
             "view": State(ids.VIEW, "data"),
@@ -68,7 +72,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         current = Selection(View.from_json(view), tuple(layers or ()), **looks)
         changes = chosen_changes(explorer, current.view, chosen)
         if applied and ctx.triggered_id == ids.APPLY:
-            changes |= draw_changes(draw, len(explorer.dataset(current.view.dataset).class_names))
+            changes |= draw_changes(draw, explorer.dataset(current.view.dataset))
         changed = current.with_view(**changes)
         return no_update if changed.view == current.view else changed.to_query()
 
@@ -131,21 +135,36 @@ def chosen_changes(explorer: Explorer, view: View, chosen: Mapping[str, Any]) ->
     """
     changes = dict(chosen)
     if chosen["dataset"] != view.dataset:
-        changes |= {"classes": None, "per_class": 0, "seed": 0}
+        changes |= {"classes": None, "per_class": 0, "seed": 0, "only": ()}
         spec = next((spec for spec in explorer.datasets() if spec.name == chosen["dataset"]), None)
         if spec is not None and spec.model and chosen["model"] == view.model:
             changes["model"] = spec.model
     return changes
 
 
-def draw_changes(draw: Mapping[str, Any], class_count: int) -> dict[str, Any]:
-    """Return the classes, images per class and seed that the Dataset View asks for."""
+def draw_changes(draw: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """Return the classes, images per class, seed and rows that the Dataset View asks for."""
     try:
         classes = tuple(sorted({int(label) for label in draw["classes"] or ()}))
         per_class, seed = int(draw["per_class"] or 0), int(draw["seed"] or 0)
     except (TypeError, ValueError) as error:
         raise SelectionError("Images per class and seed must be whole numbers.") from error
-    return {"classes": None if len(classes) == class_count else classes, "per_class": per_class, "seed": seed}
+    chosen = None if len(classes) == len(dataset.class_names) else classes
+    only = only_of(dict(zip((part["panel"] for part in draw["columns"]), draw["only"], strict=True)), dataset)
+    return {"classes": chosen, "per_class": per_class, "seed": seed, "only": only}
+
+
+def only_of(wanted: Mapping[str, Any], dataset: Dataset) -> tuple[Only, ...]:
+    """Return the filters that the Dataset View asks for: ticked values, or ranges in words, by column."""
+    found = []
+    for column in filter_columns(dataset):
+        value = wanted.get(column.name)
+        if not column.values:
+            values = read_ranges(column.name, str(value or ""))
+            found += [Only(column.name, values)] if values else []
+        elif isinstance(value, list) and set(value) != set(column.values):
+            found.append(Only(column.name, tuple(map(str, value))))
+    return tuple(found)
 
 
 def _search(route: Any) -> str:

@@ -89,6 +89,8 @@ MEASURES_TAB = "ce-measures-tab"
 MEASURES_TABLE = "ce-measures-table"
 APART_NOTE = "ce-apart-note"
 APART_GRAPH = "ce-apart-graph"
+STEPS_MEASURE = "ce-steps-measure"
+STEPS_CHOICE = "ce-steps-choice"
 
 # Two models
 COMPARE = "ce-compare"
@@ -120,6 +122,10 @@ NEW_FILES = "ce-new-files"
 NEW_NOTE = "ce-new-note"
 NEW_CLEAR = "ce-new-clear"
 NEW_CARDS = "ce-new-cards"
+LATENT_CLASS = "ce-latent-class"
+LATENT_SEED = "ce-latent-seed"
+LATENT_STEP = "ce-latent-step"
+LATENT_PLACE = "ce-latent-place"
 
 # States on their way from noise
 TRAJECTORIES = "ce-trajectories"

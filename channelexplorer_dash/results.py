@@ -283,15 +283,16 @@ class ComingApart:
 
 @dataclass(frozen=True)
 class StepMatrix:
-    """How well every layer tells the classes at each timestep, among the states of that timestep alone.
+    """How far the classes are apart in every layer at each timestep, among the states of it alone.
 
-    ``timesteps`` int64 (T,) from noise to image; ``accuracy`` float64 (L, T) by ``neighbours``; ``chance`` is
-    what guessing reaches.
+    ``timesteps`` int64 (T,) from noise to image; ``values`` float64 (L, T) of the measure, of ``neighbours``
+    where it asks some; ``chance`` is the accuracy that guessing reaches.
     """
 
     layers: tuple[Layer, ...]
     timesteps: IntArray
-    accuracy: DoubleArray
+    measure: Measure
+    values: DoubleArray
     neighbours: int
     chance: float
 
@@ -302,7 +303,8 @@ class PlacedLatent:
 
     ``labels`` and ``placed`` int64 (T,) are the class and the timestep that most of its neighbours have,
     ``label_share`` and ``placed_share`` float64 (T,) the share that has them; ``near`` int64 (T, k) the
-    neighbours' image ids, nearest first.
+    neighbours' image ids, nearest first. ``positions`` float64 (T, 2) are in the scatterplot, and ``images``
+    uint8 (T, H, W) or (T, H, W, 3) what the model takes each state for.
     """
 
     label: int
@@ -312,6 +314,8 @@ class PlacedLatent:
     placed: IntArray
     placed_share: DoubleArray
     near: IntArray
+    positions: DoubleArray
+    images: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from channelexplorer_dash.errors import SelectionError
 
@@ -80,6 +80,36 @@ _RUN = re.compile(r"^[0-9a-z]+(\.[0-9a-z]+)*$")
 
 
 @dataclass(frozen=True)
+class Only:
+    """Which rows of a dataset take part, by one of its further columns.
+
+    Attributes
+    ----------
+    values
+        Texts as the column has them; of whole numbers also ranges ``first..last``. Sorted, each once.
+    """
+
+    column: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.column or not self.values:
+            raise SelectionError(f"No {self.column or 'column'} is chosen. Choose at least one value.")
+        object.__setattr__(self, "values", tuple(sorted(set(self.values))))
+
+    def to_text(self) -> str:
+        """Return the form in a link: column, colon, values between commas, each quoted."""
+        column, *values = (quote(part, safe="") for part in (self.column, *self.values))
+        return f"{column}:{','.join(values)}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Only:
+        """Read :meth:`to_text`'s form back."""
+        column, _, values = text.partition(":")
+        return cls(unquote(column), tuple(unquote(value) for value in values.split(",") if value))
+
+
+@dataclass(frozen=True)
 class View:
     """The part of a selection that decides which numbers are computed.
 
@@ -91,6 +121,8 @@ class View:
         Images drawn of each class, with ``seed``; 0 for all.
     top_fraction
         Share of the channels that make an image's active set.
+    only
+        Rows that images are drawn of, by further columns of the dataset; all where it is empty.
     """
 
     model: str
@@ -101,6 +133,7 @@ class View:
     per_class: int = 0
     seed: int = 0
     top_fraction: float = 0.2
+    only: tuple[Only, ...] = ()
 
     def __post_init__(self) -> None:
         _one_of("summary", self.summary, get_args(Summary))
@@ -111,6 +144,9 @@ class View:
             raise SelectionError("Images per class must be 0 (all) or a positive number.")
         if not 0.0 < self.top_fraction <= 1.0:
             raise SelectionError("The active share must be above 0 and at most 1.")
+        if len({one.column for one in self.only}) < len(self.only):
+            raise SelectionError("A column is filtered twice. Ask for the link again.")
+        object.__setattr__(self, "only", tuple(sorted(self.only, key=lambda one: one.column)))
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-able form, as kept in a ``dcc.Store``."""
@@ -127,6 +163,10 @@ class View:
             values["model"], values["dataset"] = str(values["model"]), str(values["dataset"])
             if values.get("classes") is not None:
                 values["classes"] = tuple(int(c) for c in values["classes"])
+            if values.get("only"):
+                values["only"] = tuple(
+                    Only(str(one["column"]), tuple(map(str, one["values"]))) for one in values["only"]
+                )
             for name, kind in (("per_class", int), ("seed", int), ("top_fraction", float)):
                 if name in values:
                     values[name] = kind(values[name])
@@ -273,6 +313,7 @@ class Selection:
                 pairs.append((name, str(value)))
         if self.view.classes is not None:
             pairs.append(("classes", encode_indices(self.view.classes)))
+        pairs += [("only", one.to_text()) for one in self.view.only]
         pairs += [("layer", layer) for layer in self.layers]
         for name in (*LOOKS, *_FRAMES):
             if (value := getattr(self, name)) != getattr(default, name):
@@ -309,6 +350,7 @@ class Selection:
                 model=single.get("model", model),
                 dataset=single.get("dataset", dataset),
                 classes=decode_indices(single["classes"]) if "classes" in single else None,
+                only=tuple(map(Only.from_text, values.get("only", []))),
                 **_read(
                     single,
                     {"per_class": int, "seed": int, "top_fraction": float},

@@ -18,6 +18,7 @@ JSON = st.recursive(
 )
 # Module paths as torch allows them: anything but an empty name.
 LAYERS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
+TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
 INDEX = st.integers(0, 100_000)
 
 
@@ -32,6 +33,11 @@ def views() -> st.SearchStrategy[s.View]:
         per_class=st.integers(0, 10_000),
         seed=st.integers(-5, 2**40),
         top_fraction=st.floats(0.001, 1.0),
+        only=st.lists(
+            st.builds(s.Only, TEXTS, st.sets(TEXTS, min_size=1, max_size=3).map(tuple)),
+            max_size=3,
+            unique_by=lambda one: one.column,
+        ).map(tuple),
     )
 
 
@@ -193,6 +199,9 @@ def test_any_query_is_read_or_refused(pairs: list[tuple[str, str]]) -> None:
         ("?top_fraction=nan", "active share"),
         ("?top_fraction=2", "active share"),
         ("?classes=q", "cannot be read"),
+        ("?only=seed", "No seed is chosen"),
+        ("?only=:1", "No column is chosen"),
+        ("?only=seed:1&only=seed:2", "filtered twice"),
         ("?channel=layer", "channel or pair"),
         ("?pair=layer:1", "channel or pair"),
         ("?" + "&".join(f"layer=l{i}" for i in range(5)), "At most 4"),

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from channelexplorer_dash.core.arrays import DoubleArray, IntArray, label_array, matrix
+from channelexplorer_dash.core.arrays import DoubleArray, FloatArray, IntArray, label_array, matrix
+from channelexplorer_dash.core.centroids import centroid_measures
+from channelexplorer_dash.core.dispersion import calinski_harabasz, davies_bouldin
+from channelexplorer_dash.core.gdv import discrimination_value
+from channelexplorer_dash.core.moments import class_moments
+from channelexplorer_dash.core.neighbourhood import nearest_ratio, neighbourhood
 from channelexplorer_dash.core.neighbours import nearest_known
 from channelexplorer_dash.core.separability import loo_knn_accuracy
+from channelexplorer_dash.core.silhouette import silhouettes
+from channelexplorer_dash.errors import DatasetError
+from channelexplorer_dash.selection import Measure
 
 DECIDABLE = 0.9
 """Accuracy from which on a class counts as decidable."""
 
 
-def accuracy_by_step(
-    S: npt.ArrayLike, labels: npt.ArrayLike, steps: npt.ArrayLike, k: int = 5
-) -> tuple[IntArray, DoubleArray]:
-    """Return how well the class is told at each step, among the states of that step alone.
+STEP_MEASURES: Mapping[Measure, Callable[[FloatArray, IntArray, int], float]] = {
+    "knn": lambda S, labels, k: loo_knn_accuracy(S, labels, k).accuracy,
+    "thornton": lambda S, labels, _: float(neighbourhood(S, labels).right.mean()),
+    "centroid": lambda S, labels, _: float(centroid_measures(S, labels).right_left_out.mean()),
+    "silhouette": lambda S, labels, _: float(silhouettes(S, labels).mean()),
+    "gdv": lambda S, labels, _: discrimination_value(S, labels).value,
+    "calinski_harabasz": lambda S, labels, _: calinski_harabasz(class_moments(S, labels)),
+    "davies_bouldin": lambda S, labels, _: davies_bouldin(S, labels),
+    "n2": lambda S, labels, _: float(
+        nearest_ratio(neighbourhood(S, labels).contributions.mean(axis=0)[None])[0]
+    ),
+}
+"""What a step's states can be measured by: the measures that take little of so few."""
 
-    It is the leave-one-out kNN accuracy of :func:`~channelexplorer_dash.core.separability.loo_knn_accuracy`.
+
+def measure_by_step(
+    S: npt.ArrayLike, labels: npt.ArrayLike, steps: npt.ArrayLike, measure: Measure = "knn", k: int = 5
+) -> tuple[IntArray, DoubleArray]:
+    """Return how far the classes are apart at each step, among the states of that step alone.
 
     Parameters
     ----------
@@ -28,23 +50,28 @@ def accuracy_by_step(
         float32 (N, C).
     labels, steps
         int64 (N,).
+    measure
+        One of :data:`STEP_MEASURES`, computed from all states of a step.
     k
-        Neighbours; at most those that a step has.
+        Neighbours of the kNN accuracy; at most those that a step has.
 
     Returns
     -------
     tuple
-        The distinct steps, int64 (T,), ascending, and the accuracy at each, float64 (T,).
+        The distinct steps, int64 (T,), ascending, and the measure at each, float64 (T,).
 
     Raises
     ------
     DatasetError
-        If shapes do not fit, or S holds NaN or infinity.
+        If shapes do not fit, S holds NaN or infinity, or a step's states do not have the measure: there is
+        one class, or one state of each class, for example.
     """
     values = matrix(S)
     known, at = label_array(labels, len(values)), label_array(steps, len(values))
     present = np.unique(at)
-    found = [loo_knn_accuracy(values[at == step], known[at == step], k).accuracy for step in present]
+    if measure != "knn" and any(len(np.unique(known[at == step])) < 2 for step in present):
+        raise DatasetError("Classes are compared at each timestep, and one has a single class. Choose more.")
+    found = [STEP_MEASURES[measure](values[at == step], known[at == step], k) for step in present]
     return present, np.array(found, dtype=np.float64)
 
 

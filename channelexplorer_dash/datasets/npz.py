@@ -75,7 +75,7 @@ def read_members(file: Path) -> dict[str, Member]:
                 if not info.filename.endswith(".npy"):
                     continue
                 with archive.open(info) as stream:
-                    shape, fortran, dtype = _npy_header(stream)
+                    shape, fortran, dtype = npy_header(stream)
                     length = stream.tell()
                 offset = None
                 if info.compress_type == zipfile.ZIP_STORED:
@@ -102,7 +102,8 @@ def read_members(file: Path) -> dict[str, Member]:
     return members
 
 
-def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether Fortran order, and type of an ``.npy`` stream, and read as far as its values."""
     version = np.lib.format.read_magic(stream)
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     header: tuple[tuple[int, ...], bool, np.dtype[Any]] = reader(stream)

@@ -11,13 +11,14 @@ import numpy as np
 
 from channelexplorer_dash.core.sampling import draw
 from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.datasets.filtering import check_only, rows_of
 from channelexplorer_dash.datasets.generated import Drawn
 from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.errors import SelectionError, SettingsError, unknown_name
 from channelexplorer_dash.extraction.plan import Generation
 from channelexplorer_dash.models.identity import identity
 from channelexplorer_dash.results import Sample
-from channelexplorer_dash.selection import Selection, View
+from channelexplorer_dash.selection import Only, Selection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, Store, digest
@@ -98,28 +99,29 @@ class Catalogue:
             known = preferred if preferred in self._models else next(iter(self._models))
             selection = selection.with_model(known)
         self.model(selection.view.model)
-        self._check_classes(selection.view)
+        self._check_view(selection.view)
         if selection.compare:
             self.model(selection.compare)
         return selection
 
     def sample(self, view: View) -> tuple[Sample, str]:
         """Return the images of a view, and the key under which the store holds them for the engine."""
-        self._check_classes(view)
+        self._check_view(view)
         # Views that mean the same images share one sample, whatever a request holds twice.
         dataset = self.dataset(view.dataset)
         classes = None if view.classes is None else tuple(sorted(set(view.classes)))
         if classes is not None and len(classes) == len(dataset.class_names):
             classes = None
         per_class = view.per_class if view.per_class < len(dataset) else 0
-        drawn, key = self._drawn(view.dataset, classes, per_class, view.seed if per_class else 0)
+        drawn, key = self._drawn(view.dataset, classes, per_class, view.seed if per_class else 0, view.only)
         # Each time, since a quota may have taken it.
         if not self._store.has(Kind.ARRAY, key):
             self._store.publish_array(Kind.ARRAY, key, np.stack([drawn.image_ids, drawn.labels]))
         return drawn, key
 
-    def _check_classes(self, view: View) -> None:
+    def _check_view(self, view: View) -> None:
         names = self.dataset(view.dataset).class_names
+        check_only(self.dataset(view.dataset), view.only)
         if view.classes is not None and (wrong := [c for c in view.classes if not 0 <= c < len(names)]):
             raise SelectionError(
                 f"The dataset {view.dataset} has {len(names)} classes, numbered from 0: "
@@ -127,10 +129,16 @@ class Catalogue:
             )
 
     def _draw(
-        self, name: str, classes: tuple[int, ...] | None, per_class: int, seed: int
+        self,
+        name: str,
+        classes: tuple[int, ...] | None,
+        per_class: int,
+        seed: int,
+        only: tuple[Only, ...],
     ) -> tuple[Sample, str]:
         dataset = self.dataset(name)
-        ids = draw(dataset.labels, classes, per_class, seed)
+        rows = rows_of(dataset, only)
+        ids = rows[draw(dataset.labels[rows], classes, per_class, seed)]
         if not len(ids):
             raise SelectionError("The chosen classes have no images. Choose others in the Dataset View.")
         labels = dataset.labels[ids]
@@ -141,6 +149,8 @@ class Catalogue:
                 "classes": classes,
                 "per_class": per_class,
                 "seed": seed,
+                # Samples of all rows keep the keys that they had before there were filters.
+                **({"only": [one.to_text() for one in only]} if only else {}),
             }
         )
         return Sample(ids, labels, dataset.class_names), key

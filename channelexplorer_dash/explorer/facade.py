@@ -29,6 +29,7 @@ from channelexplorer_dash.explorer.images import colours as image_colours
 from channelexplorer_dash.explorer.labels import LabelDesk, colour_values, review_layers
 from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.explorer.new_images import NewImages
+from channelexplorer_dash.explorer.new_latents import NewLatents
 from channelexplorer_dash.explorer.two_models import TwoModels
 from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.plan import Describe
@@ -55,7 +56,6 @@ from channelexplorer_dash.results import (
     PairDetail,
     PanelStatus,
     Pending,
-    PlacedLatent,
     Profile,
     Ready,
     Sample,
@@ -125,6 +125,7 @@ class Explorer:
             self._catalogue, self._work, self._of_all_layers, self._prepare, self._output_names
         )
         self.new_images = NewImages(self._work, self._prepare, self._output_names, self.dataset)
+        self.new_latents = NewLatents(self._work, self._catalogue, self._prepare)
         self._overlays_waiting = threading.BoundedSemaphore(_OVERLAYS_WAITING)
         self._sized = lru_cache(maxsize=1)(lambda _moment: self._store.size())
         self._described = lru_cache(maxsize=32)(
@@ -250,22 +251,17 @@ class Explorer:
 
     # Generated states
 
-    def steps(self, view: View, granularity: Granularity) -> Answer[StepMatrix]:
-        """Return how well every layer tells the classes at each timestep."""
+    def steps(self, view: View, granularity: Granularity, measure: Measure = "knn") -> Answer[StepMatrix]:
+        """Return how far the classes are apart in every layer at each timestep."""
         asked = self._of_all_layers(view, granularity)
-        return asked if isinstance(asked, Pending) else steps.step_matrix(asked, self.dataset(view.dataset))
+        if isinstance(asked, Pending):
+            return asked
+        return steps.step_matrix(asked, self.dataset(view.dataset), measure)
 
     def trajectories(self, view: View, sample: Sample, *, shown: bool) -> IntArray | None:
         """Return the positions in a sample along each trajectory, -1 between two; None for no trajectory."""
         ways = steps.trajectories(self.dataset(view.dataset), sample)
         return ways if ways is None or shown else ways[:0]
-
-    def place_latent(self, view: View, layer: str, label: int, seed: int) -> Answer[PlacedLatent]:
-        """Return where a new latent belongs among the states of a layer, at each timestep."""
-        prepared = self._prepare(view, layer)
-        if isinstance(prepared, Pending):
-            return prepared
-        return steps.place(self._work, prepared, self.dataset(view.dataset), label, seed)
 
     # Details
 

@@ -43,7 +43,7 @@ from channelexplorer_dash.store import Kind, Store, digest, schema
 
 logger = logging.getLogger(__name__)
 
-_OF_S_ITSELF = {"class_pairs", "cka", "matching", "step_accuracy", *MEASURED.values()}
+_OF_S_ITSELF = {"class_pairs", "cka", "matching", "step_measure", *MEASURED.values()}
 
 # Parts of a panel that take longer than a person waits for an answer.
 _LATER = {"classes", "placed", "scores", "clusters", "leaves"}
@@ -230,31 +230,12 @@ class LayerWork:
         }
         return Derivation("overlay", layer.name, description, "", parameters)
 
-    def new_images(
-        self, view: View, layer: Layer, source: str, images: Sequence[str], projection: Projection
+    def placed(
+        self, name: DerivationName, view: View, layer: Layer, source: str, projection: Projection, **more: Any
     ) -> Answer[str]:
-        """Return the key of what is found about images of no dataset, placed in a projection."""
-        return self.derive(
-            "new_images",
-            view,
-            layer,
-            source,
-            top_fraction=view.top_fraction,
-            images=list(images),
-            projected=self.projected(projection),
-            neighbours=self.settings.new_image_neighbours,
-            **self._model_parameters(view),
-            _summary=view.summary,
-            _precision=self.settings.precision,
-            _device=self.settings.device,
-        )
-
-    def new_latent(self, view: View, layer: Layer, source: str, **wanted: Any) -> Derivation:
-        """Return the plan that places a new latent among the view's images."""
-        _, sample = self._catalogue.sample(view)
-        known = {"summary": view.summary, "neighbours": self.settings.knn_neighbours}
-        parameters = {**self._model_parameters(view), **known, **wanted}
-        return Derivation("placed_latent", layer.name, source, sample, parameters)
+        """Return the key of what is found about what is in no dataset, placed in a projection."""
+        wanted = {"projected": self.projected(projection), **self._model_parameters(view), **more}
+        return self.derive(name, view, layer, source, **wanted)
 
     # Contributions
 
@@ -484,6 +465,9 @@ class LayerWork:
         return {
             "_model": self._catalogue.model(view.model).model_dump(mode="json"),
             "_identity": dict(self._catalogue.identity(view.model)),
+            "_summary": view.summary,
+            "_precision": self.settings.precision,
+            "_device": self.settings.device,
         }
 
 

@@ -157,7 +157,16 @@ class NewImages:
         method: Projection = shown.value.method  # type: ignore[assignment]
         if not all(self.work.store.has(Kind.PASSING, key) for key in images):
             raise DatasetError("A new image is no longer kept: an hour has passed. Drop it again.")
-        asked = self.work.new_images(view, prepared.layer, prepared.summary, images, method)
+        asked = self.work.placed(
+            "new_images",
+            view,
+            prepared.layer,
+            prepared.summary,
+            method,
+            top_fraction=view.top_fraction,
+            images=images,
+            neighbours=self.work.settings.new_image_neighbours,
+        )
         if isinstance(asked, Pending):
             return asked
         record = self.work.store.record(asked.value, Kind.PASSING_RECORD)

@@ -1,25 +1,16 @@
-"""States on their way from noise: layers × timesteps, and where a new latent belongs."""
+"""States on their way from noise: layers × timesteps, and trajectories."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from channelexplorer_dash.core.steps import STEP_MEASURES
 from channelexplorer_dash.datasets.base import Dataset
-from channelexplorer_dash.datasets.generated import POSITION, TIMESTEP, TRAJECTORY, GeneratedDataset
+from channelexplorer_dash.datasets.generated import POSITION, TIMESTEP, TRAJECTORY
 from channelexplorer_dash.errors import SelectionError
-from channelexplorer_dash.explorer.answers import Prepared
-from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.explorer.measuring import AllLayers
-from channelexplorer_dash.results import (
-    Answer,
-    IntArray,
-    Job,
-    Pending,
-    PlacedLatent,
-    Ready,
-    Sample,
-    StepMatrix,
-)
+from channelexplorer_dash.results import Answer, IntArray, Job, Pending, Ready, Sample, StepMatrix
+from channelexplorer_dash.selection import Measure
 from channelexplorer_dash.store import Kind, Store, digest
 
 
@@ -46,15 +37,19 @@ def trajectories(dataset: Dataset, sample: Sample) -> IntArray | None:
     return np.insert(order, ends, -1).astype(np.int64)
 
 
-def step_matrix(asked: AllLayers, dataset: Dataset) -> Answer[StepMatrix]:
-    """Return how well every layer tells the classes at each timestep, once all layers are known.
+def step_matrix(asked: AllLayers, dataset: Dataset, measure: Measure) -> Answer[StepMatrix]:
+    """Return how far the classes are apart in every layer at each timestep, once all layers are known.
 
     Raises
     ------
     SelectionError
-        If the dataset has no timesteps.
+        If the dataset has no timesteps, or the measure is none for them.
     """
-    timesteps = _timesteps(asked.work.store, dataset)
+    if not has_timesteps(dataset):
+        raise SelectionError(f"{dataset.name} has no timesteps. Choose what a diffusion model has drawn.")
+    if measure not in STEP_MEASURES:
+        raise SelectionError(f"Timesteps are measured by one of {', '.join(STEP_MEASURES)}.")
+    timesteps = timesteps_key(asked.work.store, dataset)
     job = asked.summaries()
     if job is not None:
         return Pending(job)
@@ -63,12 +58,13 @@ def step_matrix(asked: AllLayers, dataset: Dataset) -> Answer[StepMatrix]:
     waiting: list[Job] = []
     for layer in asked.layers:
         answer = asked.work.derive(
-            "step_accuracy",
+            "step_measure",
             asked.view,
             layer,
             asked.work.source(asked.view, layer),
             patience=0,
             timesteps=timesteps,
+            measure=measure,
             neighbours=neighbours,
         )
         if isinstance(answer, Pending):
@@ -80,62 +76,18 @@ def step_matrix(asked: AllLayers, dataset: Dataset) -> Answer[StepMatrix]:
         return Pending(Job(waiting[0].key, waiting[0].label, total - len(waiting), total))
     records = [asked.work.store.record(key) for key in keys]
     steps = np.array(records[0]["timesteps"], np.int64)
-    accuracy = np.array([record["accuracy"] for record in records])
+    values = np.array([record["values"] for record in records])
     labels = asked.work.labels(asked.view)
     chance = float(np.bincount(labels).max() / len(labels))
     # From noise to image, as the states come into being.
-    found = StepMatrix(asked.layers, steps[::-1].copy(), accuracy[:, ::-1].copy(), neighbours, chance)
+    found = StepMatrix(asked.layers, steps[::-1].copy(), measure, values[:, ::-1].copy(), neighbours, chance)
     return Ready(found, digest(keys))
 
 
-def place(
-    work: LayerWork, prepared: Prepared, dataset: Dataset, label: int, seed: int
-) -> Answer[PlacedLatent]:
-    """Return where a new latent, of a class and a seed, belongs among the known states at each timestep.
-
-    Raises
-    ------
-    SelectionError
-        If the dataset has no timesteps, no such class, or the seed already.
-    """
-    timesteps = _timesteps(work.store, dataset)
-    if not isinstance(dataset, GeneratedDataset) or not 0 <= label < len(dataset.class_names):
-        raise SelectionError(f"{dataset.name} has no class {label} to draw a new latent of.")
-    if not 0 <= seed < 2**31 or seed in dataset.table["seed"].unique().to_list():
-        raise SelectionError(f"The seed {seed} is in {dataset.name} already. Choose a larger one.")
-    plan = work.new_latent(
-        prepared.view,
-        prepared.layer,
-        prepared.summary,
-        description=prepared.description,
-        timesteps=timesteps,
-        visited=np.unique(dataset.timesteps)[::-1].tolist(),
-        label=label,
-        seed=seed,
-    )
-    asked = work.ask(plan)
-    if isinstance(asked, Pending):
-        return asked
-    record = work.store.record(asked.value)
-    return Ready(
-        PlacedLatent(
-            label=label,
-            timesteps=np.array(record["timesteps"], np.int64),
-            labels=np.array(record["labels"], np.int64),
-            label_share=np.array(record["label_share"]),
-            placed=np.array(record["placed"], np.int64),
-            placed_share=np.array(record["placed_share"]),
-            near=np.array(record["near"], np.int64),
-        ),
-        asked.key,
-    )
-
-
-def _timesteps(store: Store, dataset: Dataset) -> str:
-    """Return the key under which the engine finds the timestep of every row."""
-    if not has_timesteps(dataset):
-        raise SelectionError(f"{dataset.name} has no timesteps. Choose what a diffusion model has drawn.")
+def timesteps_key(store: Store, dataset: Dataset) -> str:
+    """Return the key under which the engine finds the timestep of every row, 0 where there are none."""
     key = digest({"what": "timesteps", "dataset": dataset.digest})
     if not store.has(Kind.ARRAY, key):
-        store.publish_array(Kind.ARRAY, key, dataset.table[TIMESTEP].to_numpy().astype(np.int64))
+        known = dataset.table[TIMESTEP].to_numpy() if has_timesteps(dataset) else np.zeros(len(dataset))
+        store.publish_array(Kind.ARRAY, key, known.astype(np.int64))
     return key

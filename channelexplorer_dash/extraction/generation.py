@@ -60,7 +60,7 @@ def publish_generated(store: Store, plan: Generation, still_wanted: Callable[[],
                 for label, seed in zip(labels.tolist(), seeds.tolist(), strict=True)
             ]
         )
-        values, images = draw_states(built, noise, labels, visited_timesteps(spec.steps), still_wanted)
+        values, images = draw(built, noise, labels, visited_timesteps(spec.steps), still_wanted)
     else:
         table = latent_rows(spec)
         chosen = table["label"].to_numpy()
@@ -70,7 +70,7 @@ def publish_generated(store: Store, plan: Generation, still_wanted: Callable[[],
                 for label, seed, position in table.select("label", SEED, POSITION).iter_rows()
             ]
         )
-        values, images = latents.numpy(), draw_latents(built, latents, chosen, still_wanted)
+        values, images = draw(built, latents, chosen, (0,), still_wanted)
     store.publish_array(Kind.ARRAY, states, values)
     store.publish_array(Kind.ARRAY, plan.key, images)
 
@@ -93,6 +93,32 @@ def between(first: Tensor, second: Tensor, share: float) -> Tensor:
     if float(angle.sin()) < 1e-6:
         return torch.lerp(first, second, share)
     return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / angle.sin()
+
+
+def draw(
+    built: BuiltModel,
+    start: Tensor,
+    labels: np.ndarray,
+    timesteps: Sequence[int],
+    still_wanted: Callable[[], None] = lambda: None,
+) -> tuple[np.ndarray, Pixels]:
+    """Return what a model is called with, from noise (M, …) on, and the image that it makes of each.
+
+    Of a denoiser these are the states of :func:`draw_states`; of a generator the latents as they are.
+
+    Raises
+    ------
+    ModelError
+        If the model fails, draws nothing, or takes latents of another shape.
+    """
+    rows = _rows(built)
+    if tuple(start.shape[1:]) != rows.shape:
+        raise ModelError(
+            f"The model {built.spec.name!r} takes latents of {rows.shape}, not of {tuple(start.shape[1:])}."
+        )
+    if rows.takes == "state":
+        return draw_states(built, start, labels, timesteps, still_wanted)
+    return start.numpy(), draw_latents(built, start, labels, still_wanted)
 
 
 def draw_latents(

@@ -54,7 +54,8 @@ DerivationName = Literal[
     "matching",
     "axes",
     "new_images",
-    "step_accuracy",
+    "step_measure",
+    "latent_states",
     "placed_latent",
 ]
 
@@ -88,8 +89,9 @@ _RESULTS: Mapping[str, Kind] = {
     "contrast": Kind.RECORD,
     "ablation_effect": Kind.RECORD,
     "new_images": Kind.PASSING_RECORD,
-    "step_accuracy": Kind.RECORD,
-    "placed_latent": Kind.RECORD,
+    "step_measure": Kind.RECORD,
+    "latent_states": Kind.PASSING,
+    "placed_latent": Kind.PASSING_RECORD,
 }
 
 _LABELS: Mapping[str, str] = {
@@ -120,7 +122,8 @@ _LABELS: Mapping[str, str] = {
     "label_issues": "Looking for wrong labels in the layers up to {layer}",
     "clusters": "Finding the clusters of {layer}",
     "subclasses": "Finding the subclasses at {layer}",
-    "step_accuracy": "Telling the classes at every timestep of {layer}",
+    "step_measure": "Telling the classes at every timestep of {layer}",
+    "latent_states": "Drawing a new latent",
     "placed_latent": "Placing a new latent at {layer}",
     "leaf_distances": "Measuring how far the classes are apart at {layer}",
     "cka": "Comparing the layers of two models",

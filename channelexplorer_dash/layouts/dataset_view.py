@@ -11,12 +11,13 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.datasets.filtering import FilterColumn, filter_columns, ticked, written
 from channelexplorer_dash.figures.theme import class_colours
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.inspector import thumbnail_button
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import ImageRow, Sample
-from channelexplorer_dash.selection import View
+from channelexplorer_dash.selection import Only, View
 
 FILTER_FROM_CLASSES = 12
 SAMPLE_IMAGES = 24
@@ -54,6 +55,7 @@ def dataset_view(view: View, dataset: Dataset, sample: Sample, licence: str) -> 
                 value=chosen,
                 className="ce-classes",
             ),
+            *row_filter(view, filter_columns(dataset)),
             html.Div(
                 [
                     _number(ids.PER_CLASS, "Per class", "Images per class", view.per_class or None, "all", 1),
@@ -68,6 +70,27 @@ def dataset_view(view: View, dataset: Dataset, sample: Sample, licence: str) -> 
         className="ce-section ce-dataset",
         **aria(label="Dataset View"),
     )
+
+
+def row_filter(view: View, columns: Sequence[FilterColumn]) -> list[Component]:
+    """Return the choice of rows by further columns, folded while all take part; nothing without columns."""
+    if not columns:
+        return []
+    chosen = {one.column: one for one in view.only}
+    named = ", ".join(column.name for column in columns)
+    return [
+        html.Details(
+            [
+                html.Summary(
+                    [html.Span("Only some rows", className="ce-label"), f" by {named}"],
+                    title=f"Choose rows by {named}, then Apply",
+                ),
+                *[_column(column, chosen.get(column.name)) for column in columns],
+            ],
+            open=bool(view.only),
+            className="ce-only",
+        )
+    ]
 
 
 def sample_preview(sample: Sample) -> list[int]:
@@ -97,6 +120,32 @@ def notes(lines: Sequence[str]) -> list[Component]:
             className="ce-notes",
         )
     ]
+
+
+def _column(column: FilterColumn, only: Only | None) -> Component:
+    """Return what rows are chosen by in one column: values to tick, or ranges to write."""
+    part = ids.part("only", "values", column.name)
+    field: Component = (
+        dbc.Checklist(
+            id=part,
+            options=[{"value": value, "label": value} for value in column.values],
+            value=list(column.values if only is None else ticked(column, only)),
+            inline=True,
+            className="ce-only-values",
+        )
+        if column.values
+        else dbc.Input(
+            id=part,
+            type="text",
+            value="" if only is None else written(only),
+            placeholder=f"all of {column.low}–{column.high}, such as {column.low}–{column.low + 4}"
+            if column.low is not None
+            else "",
+            size="sm",
+            className="ce-input",
+        )
+    )
+    return html.Label([html.Span(column.name, className="ce-label"), field], className="ce-only-column")
 
 
 def _extent(drawn: int, of: int) -> str:

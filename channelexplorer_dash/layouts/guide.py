@@ -176,6 +176,20 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "Drop files anywhere on the page, or choose them. Only pixels are kept, without name and metadata, "
         "and removed an hour after their last use, or at once by Remove. The dataset stays as it is.",
     ),
+    "new_latents": ViewHelp(
+        "New latents",
+        "Where a latent that is not in the dataset belongs: its class and, on the way from noise to image, "
+        "its timestep, each with its confidence; and where it lies in every open scatterplot. The number is "
+        "at the noise, arrows lead to the image.",
+        "Noise is drawn by class and seed, and the model goes its way from it. At each timestep the nearest "
+        "known states, by cosine distance of S, vote: class and timestep are those that most of them have, "
+        "the confidence is the share that has them. A layer that is told the class, by an embedding, knows "
+        "it in noise, too.",
+        "Choose class, seed and timestep, then Place. A file's values are taken as the state of the "
+        "timestep, or, with all, as the noise to begin with. The seeds of the dataset cannot be chosen: "
+        "their states are there. Click a nearest state to mark it. Files are removed an hour after their "
+        "last use, or at once by Remove.",
+    ),
     "review": ViewHelp(
         "Labels to review",
         "Images whose labels are probably wrong, the most suspicious first, with the label that fits better.",

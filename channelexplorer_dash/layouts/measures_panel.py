@@ -7,8 +7,9 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.core.steps import DECIDABLE, decidable_from
+from channelexplorer_dash.core.steps import DECIDABLE, STEP_MEASURES, decidable_from
 from channelexplorer_dash.layouts.attributes import aria, data
+from channelexplorer_dash.layouts.controls import select
 from channelexplorer_dash.layouts.measures import MEASURES, figure_text, short_number
 from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.results import ComingApart, DoubleArray, LayerFigure, MeasureMatrix, StepMatrix
@@ -38,6 +39,17 @@ def measures_panel(*, stepped: bool = False) -> Component:
                         active_tab=TABLE,
                     ),
                     status_line("measures", MEASURES_LINE, "Computing the measures of all layers"),
+                    html.Div(
+                        select(
+                            ids.STEPS_MEASURE,
+                            "Measure",
+                            [(name, MEASURES[name].name) for name in STEP_MEASURES],
+                            "knn",
+                        ),
+                        id=ids.STEPS_CHOICE,
+                        className="ce-steps-choice",
+                        hidden=True,
+                    ),
                     html.Div(id=ids.MEASURES_TABLE, className="ce-measures"),
                     html.Div(
                         [
@@ -132,21 +144,31 @@ def _cell(measure: Measure, row: LayerFigure, shade: int | None) -> Component:
 
 def steps_note(found: StepMatrix) -> list[Component]:
     """Return what the map of layers × timesteps means, and where the classes come apart first."""
-    first = [
-        f"{layer.name}: {_decidable(found, row)}"
-        for layer, row in zip(found.layers, found.accuracy, strict=True)
-    ]
-    return [
-        html.P(
+    text = MEASURES[found.measure]
+    told = (
+        "A layer that is told the class, by an embedding, knows it at every timestep; one before that has to "
+        "see it in the state."
+    )
+    said = f"Each cell is the {text.name} of a layer, among the states of one timestep alone. "
+    if found.measure == "knn":
+        said = (
             "Each cell is how well a layer tells the classes at one timestep, among the states of that "
             f"timestep alone: the share of states whose {found.neighbours} nearest others (cosine distance "
-            "of the activation summaries) vote for their own class. Noise is on the left, the image on the "
-            f"right; guessing reaches {found.chance:.2f}. A layer that is told the class, by an embedding, "
-            "knows it at every timestep; one before that has to see it in the state."
-        ),
-        html.H3(f"First timestep with at least {DECIDABLE:.0%}", className="ce-help-title"),
-        html.Ul([html.Li(line) for line in first]),
+            "of the activation summaries) vote for their own class. "
+        )
+    guess = f"; guessing reaches {found.chance:.2f}" if text.share else f"; {text.direction}"
+    parts: list[Component] = [
+        html.P(f"{said}Noise is on the left, the image on the right{guess}. {told}"),
+        *([] if found.measure == "knn" else [html.P(f"{text.shows} {text.formula}", className="ce-formula")]),
     ]
+    if not text.share:
+        return parts
+    first = [
+        f"{layer.name}: {_decidable(found, row)}"
+        for layer, row in zip(found.layers, found.values, strict=True)
+    ]
+    title = html.H3(f"First timestep with at least {DECIDABLE:.0%}", className="ce-help-title")
+    return [*parts, title, html.Ul([html.Li(line) for line in first])]
 
 
 def _decidable(found: StepMatrix, row: DoubleArray) -> str:

@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dash import dcc, html
 from dash.development.base_component import Component
-from PIL import Image
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.datasets.thumbnails import fitted
 from channelexplorer_dash.explorer.new_images import Placed, PlacedImage, Taken
 from channelexplorer_dash.layouts.attributes import aria, data
 from channelexplorer_dash.layouts.help import help_button
 from channelexplorer_dash.layouts.inspector import thumbnail_button
+from channelexplorer_dash.layouts.new_latents import LatentChoices, latent_form, numbered, picture
 from channelexplorer_dash.layouts.text import percent
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import ImageRow
 from channelexplorer_dash.selection import View
 
 CHANNELS_SHOWN = 24
-_THUMBNAIL = 64
 
 
-def new_images(limit_mb: float) -> Component:
-    """Return the part of the Inspector that takes new images, empty."""
+def new_images(limit_mb: float, latents: LatentChoices | None = None) -> Component:
+    """Return the part of the Inspector that takes new images, or latents where there is a choice, empty."""
+    title = "New images" if latents is None else "New latents"
+    wanted = "Drop images here, or choose files"
+    if latents is not None:
+        wanted = "Or drop a latent (.npy, .npz, .safetensors), or choose a file"
     return html.Section(
         [
             html.Div(
                 [
-                    html.H2("New images"),
-                    help_button("new_images"),
+                    html.H2(title),
+                    help_button("new_images" if latents is None else "new_latents"),
                     html.Button("Remove", id=ids.NEW_CLEAR, className="ce-link", type="button", hidden=True),
                 ],
                 className="ce-section-head",
             ),
+            latent_form(latents),
             dcc.Upload(
-                html.Button("Drop images here, or choose files", className="ce-button", type="button"),
+                html.Button(wanted, className="ce-button", type="button"),
                 id=ids.NEW_UPLOAD,
                 multiple=True,
                 className="ce-drop",
@@ -51,14 +52,14 @@ def new_images(limit_mb: float) -> Component:
             html.Div(id=ids.NEW_CARDS),
         ],
         className="ce-card ce-new-images",
-        **aria(label="New images"),
+        **aria(label=title),
         **data(limit_mb=f"{limit_mb:g}"),
     )
 
 
 def state_of(taken: Taken) -> dict[str, str]:
     """Return what the page keeps of a new image: its key, its name and a thumbnail."""
-    return {"key": taken.key, "name": taken.name, "thumbnail": _picture(taken.image)}
+    return {"key": taken.key, "name": taken.name, "thumbnail": picture(taken.image)}
 
 
 def refused(messages: Sequence[str]) -> list[Component]:
@@ -68,7 +69,7 @@ def refused(messages: Sequence[str]) -> list[Component]:
 
 def placed_state(placed: Placed) -> dict[str, Any]:
     """Return what a panel keeps of new images: their positions, by the projection that these are of."""
-    return {"method": placed.method, "positions": [list(image.position) for image in placed.images]}
+    return {"method": placed.method, "ways": [[list(image.position)] for image in placed.images]}
 
 
 def cards(
@@ -106,7 +107,7 @@ def cards(
                             ),
                             html.Div(
                                 [
-                                    html.Strong(f"{position + 1}  {image['name']}", title=image["name"]),
+                                    numbered(position + 1, image["name"]),
                                     *_answers(answered),
                                 ],
                                 className="ce-new-facts",
@@ -181,10 +182,3 @@ def _chips(image: PlacedImage, layer: str, position: int) -> list[Component]:
     ]
     more = len(image.shared) - CHANNELS_SHOWN
     return [*chips, html.Span(f"and {more:,} more", className="ce-count")] if more > 0 else chips
-
-
-def _picture(image: Image.Image) -> str:
-    """Return a thumbnail as an address that holds it: no route serves what belongs to no dataset."""
-    buffer = io.BytesIO()
-    fitted(image, _THUMBNAIL).save(buffer, "WEBP", quality=80, method=2)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

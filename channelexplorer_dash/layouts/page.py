@@ -24,6 +24,7 @@ from channelexplorer_dash.layouts.inspector import inspector
 from channelexplorer_dash.layouts.layers_view import layers_view
 from channelexplorer_dash.layouts.measures_panel import measures_panel
 from channelexplorer_dash.layouts.new_images import new_images
+from channelexplorer_dash.layouts.new_latents import LatentChoices
 from channelexplorer_dash.layouts.panel import empty_panels, panel
 from channelexplorer_dash.layouts.review import review
 from channelexplorer_dash.layouts.scorecard import scorecard_panel
@@ -49,7 +50,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
         [
             *_state(selection, layers, sample),
             dcc.Store(id=ids.TIMESTEPS, data=timesteps),
-            header(selection, explorer.models(), explorer.datasets(), further_columns(dataset), urls),
+            header(selection, explorer.models(), explorer.datasets(), furtherfurther_columns(dataset), urls),
             html.Div(
                 [
                     html.Div(
@@ -78,7 +79,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                         poll,
                         class_choices(view, dataset),
                         review(dataset.class_names, explorer.labels.reviewer),
-                        new_images(explorer.settings.new_images_mb),
+                        new_images(explorer.settings.new_images_mb, latent_choices(explorer, view)),
                     ),
                 ],
                 className="ce-columns",
@@ -123,6 +124,18 @@ def class_choices(view: View, dataset: Dataset) -> list[Choice]:
     """Return label and name of the classes that take part."""
     labels = range(len(dataset.class_names)) if view.classes is None else view.classes
     return [(str(label), dataset.class_names[label]) for label in labels]
+
+
+def latent_choices(explorer: Explorer, view: View) -> LatentChoices | None:
+    """Return what a new latent can be; None where the model does not start from those of the dataset."""
+    if not explorer.new_latents.takes(view):
+        return None
+    names = explorer.dataset(view.dataset).class_names
+    return LatentChoices(
+        [(str(label), name) for label, name in enumerate(names)],
+        explorer.new_latents.timesteps(view.dataset),
+        explorer.new_latents.next_seed(view.dataset),
+    )
 
 
 def further_columns(dataset: Dataset) -> list[str]:

@@ -25,6 +25,7 @@ from channelexplorer_dash.core.steps import DECIDABLE, decidable_from, explained
 from channelexplorer_dash.datasets.generated import GeneratedDataset
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.explorer.new_latents import Latent
 from channelexplorer_dash.extraction.forward import run_batch
 from channelexplorer_dash.models.build import build
 from channelexplorer_dash.models.description import Layer
@@ -122,9 +123,9 @@ def _find(explorer: Explorer, view: View) -> Findings:
         told.append(_by_step(S, labels, at, held, steps))
         untold.append(_by_step(others[layer.name], labels, at, held, steps))
     placed = [
-        _wait(partial(explorer.place_latent, view, PLACED_AT, label, seed))
+        _wait(partial(explorer.new_latents.look, view, PLACED_AT, [latent], "pca")).latents[0]
         for label in range(len(dataset.class_names))
-        for seed in NEW_SEEDS
+        for latent in (Latent(view.dataset, label, seed) for seed in NEW_SEEDS)
     ]
     return Findings(
         layers=tuple(layer.name for layer in layers),
@@ -193,7 +194,7 @@ def main() -> None:
         row = " ".join(f"{value:.2f}" for value in found.untold[i])
         print(f"{name:16s} {found.r_squared[i]:6.3f}  {told:>11s} {untold:>11s}   {row}")
     print("\nlayers × timesteps " + " ".join(f"{step:>4d}" for step in found.timesteps.tolist()))
-    for name, row in zip(found.layers, found.matrix.accuracy, strict=True):
+    for name, row in zip(found.layers, found.matrix.values, strict=True):
         print(f"{name:18s} " + " ".join(f"{value:4.2f}" for value in row))
     print(
         f"\nnew latents at {PLACED_AT}: class found {found.placed_class:.1%}, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.selection import Only
 from tests.browser.screen import Screen
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -46,3 +47,35 @@ def test_the_gan_is_explored_with_the_way_between_two_latents(screen: Screen) ->
         lambda: graph.evaluate("g => (g.querySelector('.js-plotly-plot').data[2] || {x: []}).x.length"), 109
     )
     assert not screen.page.locator(f"#{ids.TIMESTEP}").is_visible()
+
+
+def test_a_new_latent_is_placed_and_a_few_timesteps_are_chosen(screen: Screen) -> None:
+    screen.open(QUERY)
+    page = screen.page
+    graph = screen.graph("scatterplot", LAYER)
+    screen.settle()
+    page.locator(f"#{ids.LATENT_CLASS}").select_option("4")
+    page.locator(f"#{ids.LATENT_SEED}").fill("3")
+    page.locator(f"#{ids.LATENT_PLACE}").click()
+    page.locator(f"#{ids.NEW_NOTE}", has_text="The seed 3 is in diffusion-digits already").wait_for()
+    page.locator(f"#{ids.LATENT_SEED}").fill("1000")
+    page.locator(f"#{ids.LATENT_PLACE}").click()
+    page.locator(".ce-latent-table").wait_for()
+    assert "predicted 4 at" in page.locator(f"#{ids.NEW_CARDS}").inner_text()
+    # The number at the noise, and nine steps from there to the image.
+    screen.eventually(graph.locator("g.annotation").count, 10)
+    # Only noise and image: the page is built anew, and keeps the latent.
+    page.locator(".ce-only summary").click()
+    for step in (111, 222, 333, 444, 555, 666, 777, 888):
+        page.locator(".ce-only-values").get_by_text(str(step), exact=True).click()
+    page.locator(".ce-only-column input[type=text]").fill("0-9")
+    page.click(f"#{ids.APPLY}")
+    page.locator(".ce-dataset .ce-count", has_text="200 of 2,000").wait_for()
+    screen.settle()
+    assert screen.selection().view.only == (Only("seed", ("0..9",)), Only("timestep", ("0", "999")))
+    screen.eventually(graph.locator("g.annotation").count, 10)
+    page.click(f"#{ids.NEW_CLEAR}")
+    screen.eventually(graph.locator("g.annotation").count, 0)
+    screen.open(screen.query())
+    page.locator(".ce-dataset .ce-count", has_text="200 of 2,000").wait_for()
+    assert page.locator(".ce-only-column input[type=text]").input_value() == "0–9"

@@ -14,7 +14,7 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import Callbacks
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.layouts.measures import MEASURES
-from channelexplorer_dash.layouts.measures_panel import APART, TABLE
+from channelexplorer_dash.layouts.measures_panel import APART, STEPS, TABLE
 from channelexplorer_dash.selection import View
 from tests.callbacks.conftest import LAYER, Call
 
@@ -31,7 +31,7 @@ def asked_until_done(ask: Any) -> Any:
 
 
 def show(call: Call, functions: Callbacks, view: View, tab: str, opened: bool = True) -> Any:
-    return call(functions["show_measures"], None, opened, tab, None, "stage", view.to_json(), None)
+    return call(functions["show_measures"], None, opened, tab, "knn", None, "stage", view.to_json(), None)
 
 
 def test_a_closed_panel_computes_nothing(call: Call, functions: Callbacks, computed: View) -> None:
@@ -62,8 +62,27 @@ def test_the_map_names_the_pairs_that_come_apart_last(
     assert "95%" in str(note) and " and " in str(note)
 
 
+def test_timesteps_are_shown_by_the_chosen_measure(call: Call, functions: Callbacks) -> None:
+    view = View("digits-diffusion", "diffusion-digits", classes=(0, 1, 2)).to_json()
+
+    def ask(by: str) -> Any:
+        return call(functions["show_measures"], None, True, STEPS, by, None, "block", view, None)
+
+    table, figure, note = asked_until_done(lambda: ask("knn"))
+    assert table == [] and "guessing reaches 0.33" in str(note) and "timestep 999" in str(note)
+    assert figure["data"][0]["zmax"] == 1 and not figure["data"][0]["reversescale"]
+    _, figure, note = asked_until_done(lambda: ask("davies_bouldin"))
+    assert "lower is better" in str(note) and "First timestep" not in str(note)
+    assert figure["data"][0]["reversescale"] and figure["data"][0]["zmin"] < figure["data"][0]["zmax"]
+    *_, state = ask("probe")
+    assert state["phase"] == "failed" and "measured by one of" in state["label"]
+    assert call(functions["offer_measures"], TABLE) and not call(functions["offer_measures"], STEPS)
+
+
 def test_an_error_is_shown_in_the_line(call: Call, functions: Callbacks, computed: View) -> None:
-    *_, state = call(functions["show_measures"], None, True, TABLE, None, "crumb", computed.to_json(), None)
+    *_, state = call(
+        functions["show_measures"], None, True, TABLE, "knn", None, "crumb", computed.to_json(), None
+    )
     assert state["phase"] == "failed" and "granularity" in state["label"]
 
 

@@ -19,6 +19,7 @@ from channelexplorer_dash.figures.new_images import new_image_arrows
 from channelexplorer_dash.selection import View
 from tests.callbacks.conftest import LAYER, Call, prop
 
+NO_LATENT = ("0", 0, "all")
 PART = ids.part("new", "placed", LAYER)
 
 
@@ -34,7 +35,8 @@ def png(image: Image.Image) -> bytes:
 
 def take(call: Call, functions: Callbacks, files: Any) -> Any:
     triggered = {prop(ids.NEW_FILES, "data"): files}
-    return call(functions["take_images"], files, None, None, triggered=triggered)
+    view = View("digits-resnet", "digits").to_json()
+    return call(functions["take_new"], files, None, None, None, *NO_LATENT, view, triggered=triggered)
 
 
 def test_a_dropped_image_is_taken_placed_and_told_about(
@@ -47,32 +49,34 @@ def test_a_dropped_image_is_taken_placed_and_told_about(
     deadline, ticks, placed = time.monotonic() + 60, 0, no_update
     while placed is no_update and time.monotonic() < deadline:
         placed, wanted = call(
-            functions["place_images"], taken, "drawn", ticks, "pca", PART, None, computed.to_json()
+            functions["place_new"], taken, "drawn", ticks, "pca", PART, None, computed.to_json()
         )
         ticks = wanted
         time.sleep(0.05)
-    assert placed["layer"] == LAYER and len(placed["positions"]) == 1
+    assert placed["layer"] == LAYER and len(placed["ways"]) == 1
     assert [arrow["text"] for arrow in new_image_arrows("pca", placed)] == ["<b>1</b>"]
     assert new_image_arrows("umap", placed) == [] and new_image_arrows("pca", None) == []
-    content, hidden = call(functions["show_new_images"], taken, [placed], "pca", computed.to_json())
+    content, hidden = call(functions["show_new"], taken, [placed], "pca", computed.to_json())
     text = str(content)
     assert not hidden and "five.png" in text and "predicted" in text
     assert "active channels" in text and f"{LAYER}:" in text
     triggered = {prop(ids.NEW_CLEAR, "n_clicks"): 1}
-    assert call(functions["take_images"], None, 1, taken, triggered=triggered) == ([], [])
-    gone, _ = call(functions["place_images"], taken, "drawn", 0, "pca", PART, None, computed.to_json())
+    view = computed.to_json()
+    removed = call(functions["take_new"], None, 1, None, taken, *NO_LATENT, view, triggered=triggered)
+    assert removed == ([], [])
+    gone, _ = call(functions["place_new"], taken, "drawn", 0, "pca", PART, None, computed.to_json())
     assert "Drop it again" in gone["error"]
-    content, _ = call(functions["show_new_images"], taken, [gone], "pca", computed.to_json())
+    content, _ = call(functions["show_new"], taken, [gone], "pca", computed.to_json())
     assert "Drop it again" in str(content)
 
 
 def test_without_new_images_nothing_is_asked(call: Call, functions: Callbacks, computed: View) -> None:
     view = computed.to_json()
-    assert call(functions["place_images"], [], "drawn", 3, "pca", PART, None, view) == (no_update, 3)
-    assert call(functions["place_images"], None, "drawn", 3, "pca", PART, {"layer": 1}, view) == (None, 3)
-    assert call(functions["show_new_images"], None, [], "pca", view) == ([], True)
+    assert call(functions["place_new"], [], "drawn", 3, "pca", PART, None, view) == (no_update, 3)
+    assert call(functions["place_new"], None, "drawn", 3, "pca", PART, {"layer": 1}, view) == (None, 3)
+    assert call(functions["show_new"], None, [], "pca", view) == ([], True)
     with pytest.raises(PreventUpdate):
-        call(functions["place_images"], [{"key": "x"}], None, 0, "pca", PART, None, view)
+        call(functions["place_new"], [{"key": "x"}], None, 0, "pca", PART, None, view)
 
 
 @pytest.mark.parametrize(

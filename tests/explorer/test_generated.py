@@ -46,10 +46,16 @@ def test_layers_by_timesteps(explorer: Explorer, states: GeneratedDataset) -> No
     found = settled(lambda: explorer.steps(STATES, "block"))
     names = [layer.name for layer in found.layers]
     assert found.timesteps.tolist() == sorted(found.timesteps.tolist(), reverse=True)
-    seen = found.accuracy[names.index("conv_in")]
+    seen = found.values[names.index("conv_in")]
     # What no embedding has told of the class has to be seen in the state: not in noise, but in the image.
     assert seen[0] < 0.3 and seen[-1] > 0.4
-    assert found.accuracy[names.index("mid_block")].min() > 0.9
+    assert found.values[names.index("mid_block")].min() > 0.9
+    apart = settled(lambda: explorer.steps(STATES, "block", "calinski_harabasz"))
+    assert apart.measure == "calinski_harabasz" and apart.values.shape == found.values.shape
+    # The Fisher ratio has no largest value, and rises as the image does.
+    assert apart.values[names.index("conv_in"), -1] > 2 * apart.values[names.index("conv_in"), 0]
+    with pytest.raises(SelectionError, match="measured by one of"):
+        explorer.steps(STATES, "block", "probe")
 
 
 def test_trajectories_run_from_noise_to_image(explorer: Explorer, states: GeneratedDataset) -> None:
@@ -64,15 +70,6 @@ def test_trajectories_run_from_noise_to_image(explorer: Explorer, states: Genera
         assert states.table["seed"][rows].n_unique() == 1
         assert (np.diff(states.timesteps[rows]) < 0).all()
     assert explorer.trajectories(View("digits-resnet", "digits"), sample, shown=True) is None
-
-
-def test_a_new_latent_is_placed_by_class_and_timestep(explorer: Explorer, states: GeneratedDataset) -> None:
-    found = settled(lambda: explorer.place_latent(STATES, "up_blocks.0", 4, 1000))
-    assert (found.labels == 4).mean() >= 0.9
-    assert np.abs(found.placed - found.timesteps).mean() < 120
-    assert found.label_share.min() > 0.5
-    with pytest.raises(SelectionError, match="already"):
-        explorer.place_latent(STATES, "up_blocks.0", 4, 3)
 
 
 def test_a_model_of_noise_says_what_it_needs(explorer: Explorer) -> None:

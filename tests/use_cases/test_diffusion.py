@@ -47,6 +47,6 @@ def test_the_map_of_layers_by_timesteps_tells_where_classes_come_apart(found: Fi
     matrix = found.matrix
     names = [layer.name for layer in matrix.layers]
     first, next_block = names.index("conv_in"), names.index("down_blocks.1")
-    assert (np.diff(matrix.accuracy[first]) >= -0.05).all()
-    assert matrix.accuracy[first, 0] < 0.2
-    assert matrix.accuracy[next_block].min() > 0.9
+    assert (np.diff(matrix.values[first]) >= -0.05).all()
+    assert matrix.values[first, 0] < 0.2
+    assert matrix.values[next_block].min() > 0.9

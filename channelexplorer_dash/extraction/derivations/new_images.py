@@ -42,7 +42,7 @@ def _new_images(store: Store, plan: Derivation) -> None:
     channels = rows.shape[1]
     own = unpacked(active_sets(rows, plan.parameters["top_fraction"], scaling), channels)
     theirs = active_given(store, plan)
-    positions = _positions(store, plan, apply_scaling(rows, scaling))
+    positions = positions_of(store, plan, apply_scaling(rows, scaling))
     entries = [
         {
             "position": positions[i].tolist(),
@@ -84,8 +84,8 @@ def _run(store: Store, plan: Derivation) -> tuple[FloatArray, FloatArray | None,
     return found.summaries[layer.name][summary], found.logits, found.non_finite.get(layer.name, 0)
 
 
-def _positions(store: Store, plan: Derivation, rows: FloatArray) -> FloatArray:
-    """Return where the images lie in the projection that the scatterplot shows, float32 (m, 2)."""
+def positions_of(store: Store, plan: Derivation, rows: FloatArray) -> FloatArray:
+    """Return where normalised rows of S lie in the projection that the scatterplot shows, float32 (m, 2)."""
     axes = np.asarray(store.array(Kind.ARRAY, given(store, plan, "axes", "normalisation")))
     scores = store.array(Kind.ARRAY, given(store, plan, "components", "normalisation"))
     components = Components(np.asarray(scores), axes[0], axes[1:].T)
