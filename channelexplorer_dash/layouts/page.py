@@ -50,7 +50,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
         [
             *_state(selection, layers, sample),
             dcc.Store(id=ids.TIMESTEPS, data=timesteps),
-            header(selection, explorer.models(), explorer.datasets(), furtherfurther_columns(dataset), urls),
+            header(selection, explorer.models(), explorer.datasets(), further_columns(dataset), urls),
             html.Div(
                 [
                     html.Div(
