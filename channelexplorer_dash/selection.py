@@ -74,6 +74,8 @@ LOOKS = (
     "trajectories",
 )
 """What of a selection says how the panels are drawn, by name."""
+ASKED = ("ablate", "contrast")
+"""What of a selection is asked of the channels, by name."""
 _RUN = re.compile(r"^[0-9a-z]+(\.[0-9a-z]+)*$")
 
 
@@ -215,7 +217,15 @@ class Marks:
 
 @dataclass(frozen=True)
 class Selection:
-    """Everything that a link restores; ``compare`` is the model that the view's is compared with, or ""."""
+    """Everything that a link restores.
+
+    Attributes
+    ----------
+    compare
+        The model that the view's is compared with, or "".
+    ablate, contrast
+        What is ablated, and which groups are told apart, as ``explorer.contributions`` writes them; or "".
+    """
 
     view: View
     layers: tuple[str, ...] = ()
@@ -232,6 +242,8 @@ class Selection:
     leaves: Leaves = "classes"
     compare: str = ""
     trajectories: Switch = "off"
+    ablate: str = ""
+    contrast: str = ""
     marks: Marks = field(default_factory=Marks)
 
     def __post_init__(self) -> None:
@@ -260,6 +272,7 @@ class Selection:
         for name in LOOKS:
             if (value := getattr(self, name)) != getattr(default, name):
                 pairs.append((name, value))
+        pairs += [(name, value) for name in ASKED if (value := getattr(self, name))]
         if self.marks.images:
             pairs.append(("images", encode_indices(self.marks.images)))
         if mark := self.marks.channel:
@@ -302,7 +315,7 @@ class Selection:
                 view=view,
                 layers=tuple(dict.fromkeys(values.get("layer", []))),
                 marks=_read_marks(single),
-                **_read(single, {}, LOOKS),
+                **_read(single, {}, (*LOOKS, *ASKED)),
             )
         except (ValueError, OverflowError) as error:
             raise SelectionError("The link holds a value that cannot be read as a number.") from error
@@ -314,14 +327,15 @@ class Selection:
     def with_view(self, **changes: Any) -> Selection:
         """Return the selection with a changed view.
 
-        Marks are dropped, as they name images and channels of the old view; a changed model
-        also closes the panels.
+        Marks, and what is ablated or told apart, are dropped, as they name images and channels of the old
+        view; a changed model also closes the panels.
         """
         view = replace(self.view, **changes)
         same_model = view.model == self.view.model
         other = "" if self.compare == view.model else self.compare
         layers = self.layers if same_model else ()
-        return replace(self, view=view, marks=Marks(), layers=layers, compare=other)
+        nothing = dict.fromkeys(ASKED, "")
+        return replace(self, view=view, marks=Marks(), layers=layers, compare=other, **nothing)
 
 
 def encode_indices(indices: Iterable[int]) -> str:

@@ -55,6 +55,8 @@ def selections() -> st.SearchStrategy[s.Selection]:
         jaccard=st.sampled_from(get_args(s.JaccardMode)),
         order=st.sampled_from(get_args(s.JaccardOrder)),
         sorting=st.sampled_from(get_args(s.Sorting)),
+        ablate=st.sampled_from(("", "layer1.0:zero:r3.0")),
+        contrast=st.sampled_from(("", "layer1.0:r3.1:r9.0")),
         marks=marks(),
     )
 

@@ -255,4 +255,4 @@ def _start(noise: Noise, of_class: IntArray) -> DoubleArray:
     table += _START_SPREAD / classes
     np.fill_diagonal(table, 0.0)
     np.fill_diagonal(table, 1.0 - table.sum(axis=0))
-    return table
+    return np.asarray(table, dtype=np.float64)

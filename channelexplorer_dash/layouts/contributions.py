@@ -57,7 +57,7 @@ def ablation_parts() -> list[Component]:
     ]
 
 
-def contrast_parts(choices: Sequence[Choice]) -> list[Component]:
+def contrast_parts(choices: Sequence[Choice], *, is_open: bool) -> list[Component]:
     """Return the card of two groups, without an answer; ``choices`` are the classes they may be."""
     classes = [(f"{CLASS}{label}", name) for label, name in choices]
     return [
@@ -100,6 +100,7 @@ def contrast_parts(choices: Sequence[Choice]) -> list[Component]:
                 html.Div(status_line("contrast", LINE, "Comparing two groups"), className="ce-card-status"),
                 html.Div(id=ids.CONTRAST_CARD),
             ],
+            open=is_open,
             className="ce-card ce-contrast",
         ),
     ]
