@@ -334,8 +334,7 @@ class Selection:
         same_model = view.model == self.view.model
         other = "" if self.compare == view.model else self.compare
         layers = self.layers if same_model else ()
-        nothing = dict.fromkeys(ASKED, "")
-        return replace(self, view=view, marks=Marks(), layers=layers, compare=other, **nothing)
+        return replace(self, view=view, marks=Marks(), layers=layers, compare=other, ablate="", contrast="")
 
 
 def encode_indices(indices: Iterable[int]) -> str:

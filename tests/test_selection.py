@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any, get_args
 from urllib.parse import urlencode
 
@@ -208,3 +209,5 @@ def test_a_changed_view_drops_marks_and_a_changed_model_the_panels() -> None:
     assert old.with_view(summary="rms").layers == ("a",)
     assert old.with_view(summary="rms").marks == s.Marks()
     assert old.with_view(model="n").layers == ()
+    asked = replace(old, ablate="a:zero:r1.0", contrast="a:r1.0:")
+    assert asked.with_view(summary="rms") == old.with_view(summary="rms")
