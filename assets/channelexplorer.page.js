@@ -45,7 +45,8 @@
     return { search: wanted, n: routes };
   };
 
-  function queryOf(marks, layers, view, looks) {
+  // A link is read only up to a length: what has many images comes last, and is left out where it is too long.
+  function queryOf(marks, layers, view, ablated, groups, looks) {
     const app = document.querySelector(".ce-app");
     const query = new URLSearchParams(app.dataset.query);
     if (view.top_fraction !== Number(app.dataset.share)) query.set("top_fraction", view.top_fraction);
@@ -56,18 +57,23 @@
     const { channel, pair } = marks;
     if (channel) query.append("channel", channel.layer + ":" + channel.channel);
     if (pair) query.append("pair", [pair.layer, pair.first, pair.second].join(":"));
-    page.linkLacksImages = false;
-    if (!marks.images) return "?" + query;
-    const short = "?" + query;
-    query.append("images", marks.images);
-    page.linkLacksImages = String(query).length + 1 > Number(app.dataset.queryLimit);
-    return page.linkLacksImages ? short : "?" + query;
+    if (ablated) query.append("ablate", [ablated.layer, ablated.fill, ablated.channels].join(":"));
+    const images = [["contrast", groups && [groups.layer, groups.first, groups.second].join(":")], ["images", marks.images]];
+    page.linkLacks = [];
+    images.forEach(function ([name, value]) {
+      if (!value) return;
+      query.append(name, value);
+      if (String(query).length + 1 <= Number(app.dataset.queryLimit)) return;
+      query.delete(name);
+      page.linkLacks.push(name === "images" ? "the marked images" : "the groups told apart");
+    });
+    return "?" + query;
   }
 
   /** Keep the address up to date; opening or closing a panel makes a new entry of the history. */
-  shared.writeUrl = function (marks, layers, view, ...looks) {
+  shared.writeUrl = function (marks, layers, view, ablated, groups, ...looks) {
     if (!marks || !layers || !view || !document.querySelector(".ce-app")) return keep();
-    const query = queryOf(marks, layers, view, looks);
+    const query = queryOf(marks, layers, view, ablated, groups, looks);
     const opened = JSON.stringify(layers);
     const step = writtenLayers && writtenLayers !== "[]" && writtenLayers !== opened;
     writtenLayers = opened;
@@ -83,7 +89,8 @@
   /** Copy the address, which restores exactly what is seen. */
   shared.share = function (clicks) {
     if (!clicks) return keep();
-    const done = page.linkLacksImages ? "Link copied, without the marked images: they are too many" : "Link copied";
+    const lacks = (page.linkLacks || []).join(" and ");
+    const done = lacks ? "Link copied, without " + lacks + ": they are too many" : "Link copied";
     window.setTimeout(() => dash_clientside.set_props(page.ids().shared, { children: "" }), 3000);
     return copy(window.location.href).then(
       () => done,

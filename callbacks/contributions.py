@@ -15,6 +15,7 @@ from channelexplorer_dash.callbacks.panels import clicked_part
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.contributions import Ablated, Groups
+from channelexplorer_dash.indices import decode_indices
 from channelexplorer_dash.layouts.contributions import (
     CLASS,
     CLOSE,
@@ -28,7 +29,7 @@ from channelexplorer_dash.layouts.contributions import (
 )
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import ContrastDetail, Sample
-from channelexplorer_dash.selection import Marks, View, decode_indices
+from channelexplorer_dash.selection import Marks, View
 
 
 def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:

@@ -88,6 +88,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.MARKS, "data"),
         Input(ids.LAYERS, "data"),
         Input(ids.VIEW, "data"),
+        Input(ids.ABLATED, "data"),
+        Input(ids.GROUPS, "data"),
         *[Input(control, "value") for control in LOOKS.values()],
     )
     app.clientside_callback(

@@ -6,14 +6,13 @@ marked in them and how they are drawn. Both travel in the URL's query, so that a
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from channelexplorer_dash.errors import SelectionError
+from channelexplorer_dash.indices import decode_indices, encode_indices
 
 Summary = Literal[
     "l2", "rms", "mean", "max_abs", "active_fraction", "p90", "above_mean", "above_otsu", "spectral"
@@ -76,7 +75,8 @@ LOOKS = (
 )
 """What of a selection says how the panels are drawn, by name."""
 _FRAMES = ("show", "beside")
-_RUN = re.compile(r"^[0-9a-z]+(\.[0-9a-z]+)*$")
+ASKED = ("ablate", "contrast")
+"""What of a selection is asked of the channels, by name."""
 
 
 @dataclass(frozen=True)
@@ -269,6 +269,8 @@ class Selection:
     beside
         The layer of the other model that is shown side by side with the first of ``layers``; "" for the one
         that is most alike.
+    ablate, contrast
+        What is ablated, and which groups are told apart, as ``explorer.contributions`` writes them; or "".
     """
 
     view: View
@@ -288,6 +290,8 @@ class Selection:
     trajectories: Switch = "off"
     show: Show = "page"
     beside: str = ""
+    ablate: str = ""
+    contrast: str = ""
     marks: Marks = field(default_factory=Marks)
 
     def __post_init__(self) -> None:
@@ -315,7 +319,7 @@ class Selection:
             pairs.append(("classes", encode_indices(self.view.classes)))
         pairs += [("only", one.to_text()) for one in self.view.only]
         pairs += [("layer", layer) for layer in self.layers]
-        for name in (*LOOKS, *_FRAMES):
+        for name in (*LOOKS, *_FRAMES, *ASKED):
             if (value := getattr(self, name)) != getattr(default, name):
                 pairs.append((name, value))
         if self.marks.images:
@@ -361,7 +365,7 @@ class Selection:
                 view=view,
                 layers=tuple(dict.fromkeys(values.get("layer", []))),
                 marks=_read_marks(single),
-                **_read(single, {}, (*LOOKS, *_FRAMES)),
+                **_read(single, {}, (*LOOKS, *_FRAMES, *ASKED)),
             )
         except (ValueError, OverflowError) as error:
             raise SelectionError("The link holds a value that cannot be read as a number.") from error
@@ -373,93 +377,14 @@ class Selection:
     def with_view(self, **changes: Any) -> Selection:
         """Return the selection with a changed view.
 
-        Marks are dropped, as they name images and channels of the old view; a changed model
-        also closes the panels.
+        Marks, and what is ablated or told apart, are dropped, as they name images and channels of the old
+        view; a changed model also closes the panels.
         """
         view = replace(self.view, **changes)
         same_model = view.model == self.view.model
         other = "" if self.compare == view.model else self.compare
         layers = self.layers if same_model else ()
-        return replace(self, view=view, marks=Marks(), layers=layers, compare=other)
-
-
-def encode_indices(indices: Iterable[int]) -> str:
-    """Write distinct non-negative integers compactly, in characters that a URL leaves as they are.
-
-    The shorter of two forms: ``r`` and base-36 runs (gap, length less one, gap, …), or ``b``, the
-    base-36 start, ``-`` and the base64url bitset from there. The page's script reads and writes the same.
-    """
-    ordered = sorted({int(i) for i in indices})
-    if not ordered:
-        return ""
-    if ordered[0] < 0:
-        raise SelectionError("An index cannot be negative.")
-    tokens: list[str] = []
-    end = 0
-    start = previous = ordered[0]
-    for index in [*ordered[1:], -1]:
-        if index != previous + 1:
-            tokens += [_base36(start - end), _base36(previous - start)]
-            end, start = previous + 1, index
-        previous = index
-    runs = "r" + ".".join(tokens)
-    first = ordered[0]
-    bits = bytearray((ordered[-1] - first) // 8 + 1)
-    if len(bits) > 1_000_000 or len(runs) <= len(bits):
-        return runs
-    for index in ordered:
-        bits[(index - first) >> 3] |= 1 << ((index - first) & 7)
-    bitset = f"b{_base36(first)}-{base64.urlsafe_b64encode(bytes(bits)).decode().rstrip('=')}"
-    return min(runs, bitset, key=len)
-
-
-def decode_indices(text: str, *, limit: int = 2_000_000) -> tuple[int, ...]:
-    """Read :func:`encode_indices` back; raise SelectionError where the text is not of that form."""
-    if not text:
-        return ()
-    broken = SelectionError("The link's list of images or classes cannot be read. Ask for the link again.")
-    # No list of so few needs more characters; and eight million of them would stand for gigabytes.
-    if len(text) > limit:
-        raise broken
-    try:
-        if text[0] == "b":
-            first, _, payload = text[1:].partition("-")
-            bits = base64.b64decode(payload + "=" * (-len(payload) % 4), altchars=b"-_", validate=True)
-            start = int(first, 36)
-            if int.from_bytes(bits, "little").bit_count() > limit:
-                raise broken
-            found = tuple(
-                start + 8 * i + b for i, byte in enumerate(bits) if byte for b in range(8) if byte >> b & 1
-            )
-            return found if not found or found[-1] < 2**53 else _raise(broken)
-        if text[0] != "r" or not _RUN.match(text[1:]):
-            raise broken
-        numbers = [int(token, 36) for token in text[1:].split(".")]
-    except ValueError as error:
-        raise broken from error
-    if len(numbers) % 2 or sum(numbers) > 2**53 or sum(n + 1 for n in numbers[1::2]) > limit:
-        raise broken
-    out: list[int] = []
-    end = 0
-    for gap, length in zip(numbers[::2], numbers[1::2], strict=True):
-        start = end + gap
-        end = start + length + 1
-        out.extend(range(start, end))
-    return tuple(out)
-
-
-def _raise(error: Exception) -> Any:
-    raise error
-
-
-def _base36(number: int) -> str:
-    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
-    text = ""
-    while True:
-        number, rest = divmod(number, 36)
-        text = digits[rest] + text
-        if not number:
-            return text
+        return replace(self, view=view, marks=Marks(), layers=layers, compare=other, ablate="", contrast="")
 
 
 def _read(single: Mapping[str, str], numbers: Mapping[str, type], words: Iterable[str]) -> dict[str, Any]:

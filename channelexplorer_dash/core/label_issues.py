@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from channelexplorer_dash.core.arrays import BitArray, DoubleArray, FloatArray, IntArray, label_array, matrix
 from channelexplorer_dash.core.jaccard import nearest_sets
-from channelexplorer_dash.core.label_noise import estimate_noise, expected_precision, wrong_chances
+from channelexplorer_dash.core.label_noise import expected_precision, wrong_chances
 from channelexplorer_dash.core.label_scores import ClassScores, mid_ranks, probed, two_largest, votes
 from channelexplorer_dash.core.neighbours import nearest_neighbours
 from channelexplorer_dash.core.pca import principal_components
@@ -68,7 +68,7 @@ class LabelIssues:
     proposed
         int64 (N,): the best other label.
     chance
-        float64 (N,): that the label is wrong, as known mistakes make expect.
+        float64 (N,): that the label is wrong (:mod:`~channelexplorer_dash.core.label_noise`).
     precision
         float64 (N,): expected share of wrong labels among the images up to this one in the ranking.
     singles
@@ -150,7 +150,7 @@ class _Mean:
     def __init__(self, codes: IntArray, flips: IntArray, classes: int) -> None:
         self.codes, self.flips, self.classes = codes, flips, classes
         self.agreed: FloatArray = np.zeros((len(codes), classes), np.float32)
-        self.score, self.flipped = np.zeros(len(codes)), np.zeros(flips.shape)
+        self.score = np.zeros(len(codes))
         self.singles: dict[tuple[str, str], DoubleArray] = {}
         self.weights: dict[tuple[str, str], float] = {}
 
@@ -176,18 +176,16 @@ class _Mean:
         weight = max(float(flipped.mean()) - 0.5, 0.0) ** _SHARPNESS
         self.singles[name], self.weights[name] = ranks, weight
         self.score += weight * ranks
-        self.flipped += weight * flipped
         found.add_to(self.agreed, weight)
 
     def issues(self, present: IntArray, judged: npt.NDArray[np.bool_]) -> LabelIssues:
         """Return what the single scores say together."""
         total = sum(self.weights.values())
         if total > 0:
-            for array in (self.score, self.flipped, self.agreed):
-                array /= total
+            self.score /= total
+            self.agreed /= total
         self.score[~judged] = 0.0
-        noise = estimate_noise(self.agreed, self.codes)
-        chance = wrong_chances(self.score, self.codes, self.flips, self.flipped, noise)
+        chance = wrong_chances(self.score, self.agreed, self.codes)
         chance[~judged] = 0.0
         self.agreed[np.arange(len(self.codes)), self.codes] = -np.inf
         return LabelIssues(

@@ -18,13 +18,12 @@ from channelexplorer_dash.core.neighbours import nearest_known
 from channelexplorer_dash.core.separability import loo_knn_accuracy
 from channelexplorer_dash.core.silhouette import silhouettes
 from channelexplorer_dash.errors import DatasetError
-from channelexplorer_dash.selection import Measure
 
 DECIDABLE = 0.9
 """Accuracy from which on a class counts as decidable."""
 
 
-STEP_MEASURES: Mapping[Measure, Callable[[FloatArray, IntArray, int], float]] = {
+STEP_MEASURES: Mapping[str, Callable[[FloatArray, IntArray, int], float]] = {
     "knn": lambda S, labels, k: loo_knn_accuracy(S, labels, k).accuracy,
     "thornton": lambda S, labels, _: float(neighbourhood(S, labels).right.mean()),
     "centroid": lambda S, labels, _: float(centroid_measures(S, labels).right_left_out.mean()),
@@ -40,7 +39,7 @@ STEP_MEASURES: Mapping[Measure, Callable[[FloatArray, IntArray, int], float]] = 
 
 
 def measure_by_step(
-    S: npt.ArrayLike, labels: npt.ArrayLike, steps: npt.ArrayLike, measure: Measure = "knn", k: int = 5
+    S: npt.ArrayLike, labels: npt.ArrayLike, steps: npt.ArrayLike, measure: str = "knn", k: int = 5
 ) -> tuple[IntArray, DoubleArray]:
     """Return how far the classes are apart at each step, among the states of that step alone.
 

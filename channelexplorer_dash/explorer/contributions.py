@@ -14,6 +14,7 @@ from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer.answers import Prepared, check_channel
 from channelexplorer_dash.extraction.plan import Derivation
+from channelexplorer_dash.indices import decode_indices, encode_indices
 from channelexplorer_dash.models.description import ModelDescription
 from channelexplorer_dash.results import (
     AblationDetail,
@@ -24,7 +25,6 @@ from channelexplorer_dash.results import (
     Ready,
     ScorecardTable,
 )
-from channelexplorer_dash.selection import decode_indices, encode_indices
 from channelexplorer_dash.store import Kind, digest, schema
 from channelexplorer_dash.store.moments import read_moments
 
@@ -59,6 +59,11 @@ class Ablated:
         found = _mapping(data)
         return cls(str(found.get("layer")), decode_indices(str(found.get("channels"))), found.get("fill"))  # type: ignore[arg-type]
 
+    @classmethod
+    def from_link(cls, text: str) -> Ablated | None:
+        """Read a link's ``layer:fill:channels``, which the page's script writes; None of an empty one."""
+        return cls.from_json(_in_link(text, ("layer", "fill", "channels"))) if text else None
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -79,6 +84,11 @@ class Groups:
         found = _mapping(data)
         images = (decode_indices(str(found.get(name) or "")) for name in ("first", "second"))
         return cls(str(found.get("layer")), *images)
+
+    @classmethod
+    def from_link(cls, text: str) -> Groups | None:
+        """Read a link's ``layer:first:second``, which the page's script writes; None of an empty one."""
+        return cls.from_json(_in_link(text, ("layer", "first", "second"))) if text else None
 
 
 def scorecard(work: LayerWork, prepared: Prepared) -> Answer[ScorecardTable]:
@@ -227,6 +237,13 @@ def _effect(record: Mapping[str, Any]) -> Effect:
         name: np.array(value) if isinstance(value, list) else value for name, value in record.items()
     }
     return Effect(**arrays)
+
+
+def _in_link(text: str, names: Sequence[str]) -> dict[str, str]:
+    parts = text.rsplit(":", len(names) - 1)
+    if len(parts) < len(names) or not parts[0]:
+        raise SelectionError("What the link ablates or compares cannot be read. Ask for the link again.")
+    return dict(zip(names, parts, strict=True))
 
 
 def _mapping(data: object) -> Mapping[str, Any]:

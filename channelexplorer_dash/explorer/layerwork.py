@@ -298,6 +298,8 @@ class LayerWork:
             sources=sources,
             neighbours=self.settings.label_neighbours,
             seed=0,
+            # Tables of an earlier estimate of the precision are not taken for those of this one.
+            precision="latent labels",
         )
 
     # Panels

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from channelexplorer_dash.figures import theme
+from channelexplorer_dash.indices import encode_indices
 from channelexplorer_dash.results import ClusterAnswer, IntArray, Sample
-from channelexplorer_dash.selection import encode_indices
 
 NOT_KNOWN = "not known"
 CLASSES_NAMED = 4

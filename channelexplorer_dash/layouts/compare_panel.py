@@ -16,13 +16,13 @@ from channelexplorer_dash.explorer.comparing import (
     MatchedChannels,
     PairAccuracy,
 )
+from channelexplorer_dash.indices import encode_indices
 from channelexplorer_dash.layouts.attributes import aria, data
 from channelexplorer_dash.layouts.help import help_button
 from channelexplorer_dash.layouts.measures import short_number
 from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.layouts.text import percent
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.selection import encode_indices
 
 LINE = "all"
 CHANGED, LAYERS = "changed", "layers"

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.figures.confusion import confusion_figure, output_name
+from channelexplorer_dash.indices import encode_indices
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.controls import Choice, select
 from channelexplorer_dash.layouts.help import help_button
@@ -18,7 +19,7 @@ from channelexplorer_dash.layouts.overlays import overlaid
 from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import AblationDetail, ContrastDetail, ImageRow
-from channelexplorer_dash.selection import ChannelMark, View, encode_indices
+from channelexplorer_dash.selection import ChannelMark, View
 
 LINE = "all"
 """Each card has one status line; its ids have the same keys as those of a panel."""
@@ -57,7 +58,7 @@ def ablation_parts() -> list[Component]:
     ]
 
 
-def contrast_parts(choices: Sequence[Choice]) -> list[Component]:
+def contrast_parts(choices: Sequence[Choice], *, is_open: bool) -> list[Component]:
     """Return the card of two groups, without an answer; ``choices`` are the classes they may be."""
     classes = [(f"{CLASS}{label}", name) for label, name in choices]
     return [
@@ -100,6 +101,7 @@ def contrast_parts(choices: Sequence[Choice]) -> list[Component]:
                 html.Div(status_line("contrast", LINE, "Comparing two groups"), className="ce-card-status"),
                 html.Div(id=ids.CONTRAST_CARD),
             ],
+            open=is_open,
             className="ce-card ce-contrast",
         ),
     ]

@@ -196,9 +196,9 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "In the later layers of the model, three scores ask whether other images agree with a label: the "
         "nearest images by S, those with the most similar active sets, and a ridge probe fitted without "
         "the image. The score is their mean rank, 0 to 1; scores that find known mistakes better count for "
-        "more. The expected precision is the share of wrong labels to be expected down to a row: every "
-        "image is called by other names, one at a time, and where these known mistakes come in the list "
-        "says where the unknown ones are.",
+        "more. The expected precision is the share of wrong labels to be expected down to a row, the mean of "
+        "1 − T[g, g] p(g) / Σ T[g, y] p(y): p(y) falls with how far a class is behind the best, T says how "
+        "often an image of y is called g, clear or not; both are fitted to the labels.",
         "↓ and ↑ move, k keeps the label, r relabels, f flags, u undoes. Decisions are kept with your name "
         "and the time; your files stay as they are. A network that was trained on the wrong labels may "
         "have learned some of them by heart: these come later in the list.",

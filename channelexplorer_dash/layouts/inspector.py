@@ -25,11 +25,17 @@ SIGNS = {"keep": "✓", "relabel": "→", "flag": "!"}
 
 
 def inspector(
-    poll_milliseconds: int, classes: Sequence[Choice], review: Component, new_images: Component
+    poll_milliseconds: int,
+    classes: Sequence[Choice],
+    review: Component,
+    new_images: Component,
+    *,
+    told_apart: bool,
 ) -> Component:
     """Return the Inspector, empty; the callbacks fill it as soon as something is marked.
 
-    ``review`` and ``new_images`` are its parts with the labels to review and with new images.
+    ``review`` and ``new_images`` are its parts with the labels to review and with new images; the card of
+    two groups is open where a link has ``told_apart`` some.
     """
     return html.Aside(
         [
@@ -38,7 +44,7 @@ def inspector(
             html.Div(id=ids.PAIR_CARD),
             *ablation_parts(),
             html.Div(id=ids.CHANNEL_CARD),
-            *contrast_parts(classes),
+            *contrast_parts(classes, is_open=told_apart),
             html.Div(nothing_marked(), id=ids.GALLERY),
             dcc.Interval(id=ids.PAIR_TICK, interval=poll_milliseconds, max_intervals=0),
             dcc.Interval(id=ids.CHANNEL_TICK, interval=poll_milliseconds, max_intervals=0),

@@ -43,7 +43,7 @@ def measures_panel(*, stepped: bool = False) -> Component:
                         select(
                             ids.STEPS_MEASURE,
                             "Measure",
-                            [(name, MEASURES[name].name) for name in STEP_MEASURES],
+                            [(name, help_.name) for name, help_ in MEASURES.items() if name in STEP_MEASURES],
                             "knn",
                         ),
                         id=ids.STEPS_CHOICE,

@@ -15,7 +15,9 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
 from channelexplorer_dash.datasets.generated import TIMESTEP, TRAJECTORY
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.explorer.contributions import Ablated, Groups
 from channelexplorer_dash.explorer.steps import has_timesteps
+from channelexplorer_dash.indices import encode_indices
 from channelexplorer_dash.layouts.attributes import data
 from channelexplorer_dash.layouts.compare_panel import compare_panel
 from channelexplorer_dash.layouts.controls import LOOKS, Choice, header, toolbar
@@ -31,7 +33,7 @@ from channelexplorer_dash.layouts.scorecard import scorecard_panel
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import Pending, Sample
-from channelexplorer_dash.selection import MAX_QUERY_CHARACTERS, Selection, View, encode_indices
+from channelexplorer_dash.selection import MAX_QUERY_CHARACTERS, Selection, View
 
 
 def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
@@ -80,6 +82,7 @@ def page(explorer: Explorer, selection: Selection, urls: Urls) -> Component:
                         class_choices(view, dataset),
                         review(dataset.class_names, explorer.labels.reviewer),
                         new_images(explorer.settings.new_images_mb, latent_choices(explorer, view)),
+                        told_apart=bool(selection.contrast),
                     ),
                 ],
                 className="ce-columns",
@@ -173,6 +176,10 @@ def _open_layers(explorer: Explorer, selection: Selection) -> list[Layer] | None
     return [answer.value.layer(name) for name in names]
 
 
+def _asked(asked: Ablated | Groups | None) -> dict[str, Any] | None:
+    return None if asked is None else asked.to_json()
+
+
 def _state(selection: Selection, layers: Sequence[Layer] | None, sample: Sample) -> list[Component]:
     stores: Mapping[str, Any] = {
         ids.VIEW: selection.view.to_json(),
@@ -187,8 +194,8 @@ def _state(selection: Selection, layers: Sequence[Layer] | None, sample: Sample)
         ids.MARKED_IMAGES: None,
         ids.MARKED_CHANNEL: None,
         ids.MARKED_PAIR: None,
-        ids.ABLATED: None,
-        ids.GROUPS: None,
+        ids.ABLATED: _asked(Ablated.from_link(selection.ablate)),
+        ids.GROUPS: _asked(Groups.from_link(selection.contrast)),
         ids.CONTRAST_MARKS: None,
         ids.SCORECARD_ASKED: None,
         ids.REVIEWED: None,

@@ -39,8 +39,14 @@ def test_a_channel_of_the_scorecard_is_ablated(screen: Screen) -> None:
     assert points.locator("th").inner_text() == "3"
     assert float(points.locator("td").last.inner_text()) < -0.5
     page.wait_for_selector(".ce-confusion .js-plotly-plot .heatmaplayer image")
+    before = page.locator(f"#{ids.ABLATION_CARD}").inner_text()
+    assert screen.selection().ablate.startswith(f"{LAYER}:zero:")
+    page.goto(page.url)
+    page.wait_for_selector(f"text=Without channel {channel}")
+    assert page.locator(f"#{ids.ABLATION_CARD}").inner_text() == before
     page.get_by_label("Close the card of the ablation").click()
     page.wait_for_selector(f"text=Without channel {channel}", state="detached")
+    screen.eventually(lambda: screen.selection().ablate, "")
 
 
 def test_two_classes_are_told_apart(screen: Screen) -> None:
@@ -53,6 +59,10 @@ def test_two_classes_are_told_apart(screen: Screen) -> None:
     card.get_by_text("held-out AUC").wait_for()
     found = re.search(r"(\d+) channels? tells? them apart\. A: 20 images, B: 20 images", card.inner_text())
     assert found or "1 channel tells them apart" in card.inner_text()
+    before = card.inner_text()
+    page.goto(page.url)
+    card.get_by_text("held-out AUC").wait_for()
+    assert card.inner_text() == before
     chip = card.locator(".ce-chip").first
     channel = int(chip.inner_text().split()[0])
     chip.click()

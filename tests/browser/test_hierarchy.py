@@ -9,7 +9,7 @@ import pytest
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.core.newick import read_tree
-from channelexplorer_dash.selection import decode_indices
+from channelexplorer_dash.indices import decode_indices
 from tests.browser.screen import Screen
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.selection import encode_indices
+from channelexplorer_dash.indices import encode_indices
 from tests.browser.conftest import Open
 from tests.browser.drawing import clear_lasso
 from tests.browser.screen import Screen

@@ -11,7 +11,8 @@ from channelexplorer_dash.callbacks import Callbacks, register
 from channelexplorer_dash.callbacks.comparing import clicked_cell
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.selection import Selection, View, encode_indices
+from channelexplorer_dash.indices import encode_indices
+from channelexplorer_dash.selection import Selection, View
 from tests.callbacks.conftest import OTHER, PREFIX, Call, until_idle
 
 VIEW = View("digits-resnet", "digits", per_class=12)

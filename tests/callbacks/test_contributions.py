@@ -18,9 +18,10 @@ from channelexplorer_dash.callbacks.contributions import group_of
 from channelexplorer_dash.callbacks.scorecard import asked_next, look
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.indices import encode_indices
 from channelexplorer_dash.layouts.contributions import CLOSE, LINE
 from channelexplorer_dash.layouts.scorecard import ANY
-from channelexplorer_dash.selection import View, encode_indices
+from channelexplorer_dash.selection import View
 from tests.callbacks.conftest import LAYER, Call, prop
 
 ASKED = {"layer": LAYER, "column": "f", "falling": True, "page": 0}

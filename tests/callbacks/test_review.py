@@ -17,9 +17,10 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import Callbacks
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.indices import encode_indices
 from channelexplorer_dash.layouts.review import review_pager
 from channelexplorer_dash.results import LabelReview, Ready
-from channelexplorer_dash.selection import View, encode_indices
+from channelexplorer_dash.selection import View
 from tests.callbacks.conftest import Call, prop
 from tests.callbacks.test_wiring import components
 

@@ -13,17 +13,10 @@ import pytest
 from playwright.sync_api import Page
 
 from benchmarks.chromium import chromium
+from channelexplorer_dash.explorer.contributions import Ablated, Groups
+from channelexplorer_dash.indices import decode_indices, encode_indices
 from channelexplorer_dash.layouts.controls import LOOKS
-from channelexplorer_dash.selection import (
-    MAX_QUERY_CHARACTERS,
-    ChannelMark,
-    Marks,
-    PairMark,
-    Selection,
-    View,
-    decode_indices,
-    encode_indices,
-)
+from channelexplorer_dash.selection import MAX_QUERY_CHARACTERS, ChannelMark, Marks, PairMark, Selection, View
 
 pytestmark = pytest.mark.browser
 
@@ -81,6 +74,8 @@ def test_the_codec_is_the_same_as_pythons(page: Page, indices: list[int]) -> Non
             clusters="7",
             distance="centroid",
             leaves="subclasses",
+            ablate="layer1.0:mean:r3.0",
+            contrast="layer1.0:r3.1:",
             marks=Marks((3, 4, 9), ChannelMark("layer1.0", 7), PairMark("layer1.0", 3, 9)),
         ),
     ],
@@ -95,16 +90,24 @@ def test_the_address_restores_the_selection(page: Page, selection: Selection) ->
         "queryLimit": str(MAX_QUERY_CHARACTERS),
     }
     looks = [getattr(selection, name) for name in LOOKS]
+    asked = [Ablated.from_link(selection.ablate), Groups.from_link(selection.contrast)]
     written = page.evaluate(
-        """([attributes, marks, layers, view, looks]) => {
+        """([attributes, marks, layers, view, asked, looks]) => {
           document.body.innerHTML = '<div class="ce-app"></div>';
           Object.assign(document.querySelector(".ce-app").dataset, attributes);
           let address = null;
           window.history.replaceState = (state, title, query) => (address = query);
-          dash_clientside.channelexplorer.writeUrl(marks, layers, view, ...looks);
+          dash_clientside.channelexplorer.writeUrl(marks, layers, view, ...asked, ...looks);
           return address;
         }""",
-        [attributes, selection.marks.to_json(), list(selection.layers), selection.view.to_json(), looks],
+        [
+            attributes,
+            selection.marks.to_json(),
+            list(selection.layers),
+            selection.view.to_json(),
+            [one and one.to_json() for one in asked],
+            looks,
+        ],
     )
     assert Selection.from_query(written, model="x", dataset="y") == selection
 

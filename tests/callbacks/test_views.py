@@ -19,8 +19,9 @@ from channelexplorer_dash.callbacks.export import to_csv
 from channelexplorer_dash.core.newick import read_tree
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.indices import encode_indices
 from channelexplorer_dash.results import Pending
-from channelexplorer_dash.selection import Grouping, View, encode_indices
+from channelexplorer_dash.selection import Grouping, View
 from tests.callbacks.conftest import LAYER, Call, prop
 
 CHANNEL = {"layer": LAYER, "channel": 5}

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from sklearn.metrics import roc_auc_score
 
+from channelexplorer_dash.core import label_noise
 from channelexplorer_dash.core.active import active_sets
 from channelexplorer_dash.core.label_issues import WAYS, LabelIssues, LayerEvidence, label_issues
-from channelexplorer_dash.core.label_noise import estimate_noise, expected_precision
+from channelexplorer_dash.core.label_noise import estimate_noise, expected_precision, wrong_chances
 from channelexplorer_dash.core.label_scores import class_thresholds, mid_ranks, probed, vote_shares, votes
 from channelexplorer_dash.core.normalise import fit_scaling
 from channelexplorer_dash.errors import DatasetError, SelectionError
@@ -118,6 +119,56 @@ def test_class_dependent_mistakes_are_seen_as_such() -> None:
     assert noise.pairs[1, 0] > 0.9
     assert noise.pairs.sum() == pytest.approx(1)
     assert noise.share == pytest.approx(60 / 900, abs=0.04)
+
+
+def ambiguous(n: int, classes: int, share: float, seed: int) -> tuple[np.ndarray, ...]:
+    """Return scores, labels, which of them are wrong, and suspicions; true labels are drawn from p."""
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(n, classes))
+    p = np.exp(-3 * (scores.max(axis=1, keepdims=True) - scores) ** 1.5)
+    truth = (p.cumsum(axis=1) / p.sum(axis=1, keepdims=True) > rng.random((n, 1))).argmax(axis=1)
+    steps = rng.integers(1, classes, n) * (rng.random(n) < share)
+    codes = (truth + steps) % classes
+    own = scores[np.arange(n), codes]
+    return scores.astype(np.float32), codes, codes != truth, scores.max(axis=1) - own
+
+
+@pytest.mark.parametrize(("classes", "share"), [(3, 0.1), (10, 0.05), (10, 0.4), (30, 0.2)])
+def test_ambiguous_images_are_not_taken_for_wrong_labels(classes: int, share: float) -> None:
+    scores, codes, wrong, suspicion = ambiguous(6000, classes, share, 0)
+    naive = (scores.argmax(axis=1) != codes).mean()
+    assert naive > wrong.mean() + 0.05
+    chances = wrong_chances(suspicion, scores, codes)
+    assert chances.mean() == pytest.approx(wrong.mean(), abs=0.03)
+    order = np.argsort(-suspicion, kind="stable")
+    cut = int(wrong.sum())
+    expected = expected_precision(suspicion, chances)[order[cut - 1]]
+    assert expected == pytest.approx(wrong[order[:cut]].mean(), abs=0.05)
+
+
+def test_a_lean_towards_the_given_labels_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    truth = np.arange(4000) % 8
+    scores = 3 * np.eye(8)[truth] + rng.normal(0, 0.9, (4000, 8))
+    codes = np.where(rng.random(4000) < 0.2, (truth + rng.integers(1, 8, 4000)) % 8, truth)
+    scores[np.arange(4000), codes] += 0.2 * scores.std()
+    share = (codes != truth).mean()
+    suspicion = scores.max(axis=1) - scores[np.arange(4000), codes]
+    found = wrong_chances(suspicion, scores.astype(np.float32), codes).mean()
+    assert found == pytest.approx(share, abs=0.01)
+    for name in ("_START_LEAN", "_MOST_LEAN"):
+        monkeypatch.setattr(label_noise, name, 0.0)
+    unseen = wrong_chances(suspicion, scores.astype(np.float32), codes).mean()
+    assert unseen < found < share + 0.01
+
+
+def test_equal_scores_have_equal_chances() -> None:
+    rng = np.random.default_rng(6)
+    scores = rng.normal(size=(200, 3)).astype(np.float32)
+    suspicion = rng.integers(0, 4, 200) / 4
+    chances = wrong_chances(suspicion, scores, np.arange(200) % 3)
+    for value in np.unique(suspicion):
+        assert np.ptp(chances[suspicion == value]) < 1e-12
 
 
 def check_defined(found: LabelIssues, labels: np.ndarray) -> None:

@@ -89,8 +89,17 @@ def test_two_groups_are_told_apart_as_by_hand(explorer: Explorer, view: View, va
 def test_what_was_tampered_with_is_refused(explorer: Explorer, view: View) -> None:
     asked = Ablated(LAYER, (3, 1), "mean")
     assert Ablated.from_json(asked.to_json()) == Ablated(LAYER, (1, 3), "mean")
+    assert Ablated.from_link(f"{LAYER}:mean:r1.0.1.0") == Ablated(LAYER, (1, 3), "mean")
     groups = Groups(LAYER, (1, 2))
     assert Groups.from_json(groups.to_json()) == groups
+    assert Groups.from_link(f"{LAYER}:r1.1:") == groups
+    assert Ablated.from_link("") is None is Groups.from_link("")
+    for broken in ("layer4.0", "layer4.0:zero", ":zero:r1.0", "layer4.0:zero:", "layer4.0:none:r1.0"):
+        with pytest.raises(SelectionError):
+            Ablated.from_link(broken)
+    for broken in ("layer4.0:r1.1", ":r1.1:"):
+        with pytest.raises(SelectionError):
+            Groups.from_link(broken)
     for broken in (
         None,
         {"layer": LAYER, "channels": "x", "fill": "zero"},

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from channelexplorer_dash.figures.colouring import by_number
+from channelexplorer_dash.indices import decode_indices
 from channelexplorer_dash.layouts.dataset_view import notes, sample_preview
 from channelexplorer_dash.layouts.inspector import gallery
 from channelexplorer_dash.layouts.jobs import jobs_list, store_line
@@ -16,7 +17,7 @@ from channelexplorer_dash.layouts.text import percent, shape_text
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results import ImageRow, Job, LayerFigure, Profile, Sample
-from channelexplorer_dash.selection import ChannelMark, View, decode_indices
+from channelexplorer_dash.selection import ChannelMark, View
 from channelexplorer_dash.store import StoreSize
 
 URLS = Urls("/channels/")
