@@ -131,7 +131,7 @@ def test_stable_diffusion_runs_through_the_same_code(stable: Path, tmp_path: Pat
     assert any(name.startswith("up_blocks") for name in blocks)
     dataset = explorer.dataset("drawn")
     matrix = settled(lambda: explorer.steps(view, "block"))
-    assert matrix.accuracy.shape == (len(blocks), 3)
+    assert matrix.values.shape == (len(blocks), 3)
     assert dataset.image(0).mode == "RGB" and dataset.image(0).size == (16, 16)
     assert dataset.image(0).tobytes() != dataset.image(6).tobytes()
     explorer.close()
