@@ -63,7 +63,8 @@
 
   function show(gd, event) {
     const parts = contentOf(gd, event.points[0]);
-    if (!parts.length || !event.event) return hide();
+    // Plotly says late what the pointer was over; it may have left by then.
+    if (!parts.length || !event.event || !gd.matches(":hover")) return hide();
     tip = tip || document.body.appendChild(element("div", "ce-tip"));
     tip.replaceChildren(...parts);
     tip.hidden = false;
