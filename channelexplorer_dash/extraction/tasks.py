@@ -18,6 +18,7 @@ from channelexplorer_dash.extraction.plan import (
     Ablation,
     Derivation,
     Describe,
+    Effects,
     Extraction,
     Generation,
     Plan,
@@ -72,6 +73,10 @@ def run(root: str, key: str, token: str, quota: int) -> bool:
             from channelexplorer_dash.extraction.ablation import publish_logits
 
             publish_logits(store, plan, still_wanted)
+        elif isinstance(plan, Effects):
+            from channelexplorer_dash.extraction.effects import publish_effects
+
+            publish_effects(store, plan, still_wanted)
         elif isinstance(plan, Generation):
             from channelexplorer_dash.extraction.generation import publish_generated
 
