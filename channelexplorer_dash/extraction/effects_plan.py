@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
-from channelexplorer_dash.store import digest
+from channelexplorer_dash.store import Kind, digest
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,11 @@ class Effects:
     def covers(self) -> tuple[str, ...]:
         """Keys of what it publishes."""
         return (self.key,)
+
+    @property
+    def result(self) -> Kind:
+        """What kind of thing it publishes."""
+        return Kind.TABLE
 
     @property
     def shards(self) -> list[tuple[int, int]]:
