@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from channelexplorer_dash.explorer.layerwork import LayerWork
 
 # Images that are kept at once: progress is read off these parts.
-_SHARD = 16
+_SHARD = 8
 
 
 def measure(work: LayerWork, prepared: Prepared, output_names: Sequence[str], fill: Fill) -> Answer[str]:

@@ -90,7 +90,7 @@ class Tail:
         self._overwrites_input = True
         with _still(module):
             self._images = as_input(module, images)
-        self.logits = self._run(self._record)
+        self.logits = self._run(self._record, list(module.modules()))
         if not self._is_over:
             raise ModelError(f"The model did not run the layer {layer.name!r}: it cannot be ablated.")
         self.is_short = self._rehearse()
@@ -144,7 +144,8 @@ class Tail:
                 handed.append((call, output))
             return change(output) if call is last else output
 
-        return self._run(step)
+        # Others run inside of what is stood in for, or after the layer.
+        return self._run(step, list({id(call.module): call.module for call in self._calls}.values()))
 
     def _rehearse(self) -> bool:
         """Say whether a repetition in which nothing is changed gives the same; see what is written to."""
@@ -161,12 +162,12 @@ class Tail:
         allowed = _TOLERANCE * float(self.logits.abs().nan_to_num(0, 0).max())
         return torch.allclose(logits, self.logits, rtol=0, atol=allowed, equal_nan=True)
 
-    def _run(self, step: Step | None = None) -> Tensor:
+    def _run(self, step: Step | None = None, parts: Sequence[nn.Module] = ()) -> Tensor:
         images = self._images.clone() if self._overwrites_input else self._images
         with _still(self._module):
             try:
                 with (
-                    _stepped(self._module, step),
+                    _stepped(parts, step),
                     torch.autocast(images.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"),
                 ):
                     result = self._module(images)
@@ -189,12 +190,11 @@ def _still(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _stepped(module: nn.Module, step: Step | None) -> Iterator[None]:
-    """Have ``step`` decide what every call of a module does, its own ``forward`` among its arguments."""
+def _stepped(parts: Sequence[nn.Module], step: Step | None) -> Iterator[None]:
+    """Have ``step`` decide what each call of some modules does, its own ``forward`` among its arguments."""
     if step is None:
         yield
         return
-    parts = list(module.modules())
     own = [vars(part).get("forward") for part in parts]
     try:
         for part in parts:
