@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -88,13 +89,19 @@ def test_the_effect_of_every_channel_is_that_of_its_ablation(explorer: Explorer,
 
 
 def test_a_model_of_other_classes_has_no_effect_to_measure(
-    explorer: Explorer, view: View, monkeypatch: pytest.MonkeyPatch
+    explorer: Explorer, view: View, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(explorer, "_output_names", lambda *_: ("tench", "goldfish"))
-    with pytest.raises(SelectionError, match="outputs of this model are not the classes of this dataset"):
-        settled(lambda: explorer.effects(view, LAYER))
-    table = settled(lambda: explorer.scorecard(view, LAYER))
-    assert table.effects is None and table.effect_images == 0
+    settings = explorer.settings
+    names = tuple(f"kind {number}" for number in range(10))
+    spec = settings.models[0].model_copy(update={"class_names": names})
+    other = Explorer(settings.model_copy(update={"models": (spec,), "store": tmp_path / "store"}))
+    try:
+        with pytest.raises(SelectionError, match="outputs of this model are not the classes of this dataset"):
+            settled(lambda: other.effects(view, LAYER))
+        table = settled(lambda: other.scorecard(view, LAYER))
+        assert table.effects is None and table.effect_images == 0
+    finally:
+        other.close()
 
 
 def test_two_groups_are_told_apart_as_by_hand(explorer: Explorer, view: View, values: np.ndarray) -> None:
