@@ -93,7 +93,7 @@ def test_a_model_of_other_classes_has_no_effect_to_measure(
 ) -> None:
     settings = explorer.settings
     names = tuple(f"kind {number}" for number in range(10))
-    spec = settings.models[0].model_copy(update={"class_names": names})
+    spec = settings.models[0].model_copy(update={"class_names": names, "weights": "random"})
     other = Explorer(settings.model_copy(update={"models": (spec,), "store": tmp_path / "store"}))
     try:
         with pytest.raises(SelectionError, match="outputs of this model are not the classes of this dataset"):
