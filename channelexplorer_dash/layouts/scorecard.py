@@ -266,7 +266,7 @@ def number(value: float) -> str:
     """Return a figure of the table in at most about five characters."""
     if np.isinf(value):
         return "∞"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
 
 
 def _turn(where: str, text: str, possible: bool) -> Component:

@@ -65,7 +65,7 @@ def test_the_effect_of_every_channel_is_measured_and_sorted_by(screen: Screen) -
         column = headings.index("effect")
         assert headings[column + 1] == "accuracy lost"
         rows = panel.locator("tbody tr").all()
-        return [float(row.locator("th, td").nth(column).inner_text()) for row in rows]
+        return [float(row.locator("th, td").nth(column).inner_text().replace("−", "-")) for row in rows]
 
     overall = shown()
     assert overall == sorted(overall, reverse=True) and overall[0] > 0
