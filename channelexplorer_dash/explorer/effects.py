@@ -22,8 +22,8 @@ from channelexplorer_dash.store import Kind, digest, schema
 if TYPE_CHECKING:
     from channelexplorer_dash.explorer.layerwork import LayerWork
 
-# Images that are kept at once: progress is read off these parts.
-_SHARD = 8
+# Images of a task: progress is read off these parts, and what is more urgent waits for the end of one.
+_SHARD = 4
 
 
 def measure(work: LayerWork, prepared: Prepared, output_names: Sequence[str], fill: Fill) -> Answer[str]:

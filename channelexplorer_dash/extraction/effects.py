@@ -26,8 +26,10 @@ _CHANNELS_AT_ONCE = 16
 _DROPS, _LOST = "drops", "lost"
 
 
-def publish_effects(store: Store, plan: Effects, still_wanted: Callable[[], None]) -> None:
-    """Publish the table of a plan; a part of the images is kept as soon as it is done.
+def publish_part(store: Store, plan: Effects, start: int, still_wanted: Callable[[], None]) -> None:
+    """Ablate every channel on the images ``start`` …, and publish a shard of what that changed.
+
+    Nothing is done where the shard is there, or the whole table.
 
     Parameters
     ----------
@@ -41,11 +43,36 @@ def publish_effects(store: Store, plan: Effects, still_wanted: Callable[[], None
     DatasetError
         If an image cannot be read.
     """
+    stop = min(start + plan.shard_size, plan.images)
+    if store.has(Kind.TABLE, plan.key) or store.shards(plan.key).read(start, stop) is not None:
+        return
+    description, module = classifier(store, plan)
+    layer = description.layer(plan.layer)
+    values = pooled(read_moments(store, plan.means))[1] if plan.means else np.zeros(layer.channels)
+    labels = store.array(Kind.ARRAY, plan.sample)[1, start:stop]
+    targets = np.array(plan.targets)[labels]
+    done = 0
+    widths = {_DROPS: layer.channels, _LOST: layer.channels}
+    with store.shards(plan.key).writer(start, stop, widths) as shard:
+        for images in read_images(store, plan, start, stop, still_wanted):
+            rows = np.arange(done, done + len(images))
+            drops, lost = batch_effects(
+                module, layer, images, targets[rows], values.tolist(), still_wanted, plan.precision
+            )
+            shard.write(rows, {_DROPS: drops, _LOST: lost})
+            done += len(images)
+
+
+def publish_effects(store: Store, plan: Effects) -> None:
+    """Publish the table of a plan from its shards.
+
+    Raises
+    ------
+    VanishedError
+        If a shard is gone.
+    """
     folder = store.shards(plan.key)
     if not store.has(Kind.TABLE, plan.key):
-        for start, stop in plan.shards:
-            if folder.read(start, stop) is None:
-                _publish_part(store, plan, start, stop, still_wanted)
         parts = [folder.read(start, stop) for start, stop in plan.shards]
         found = [part for part in parts if part is not None]
         if len(found) < len(parts):
@@ -65,26 +92,6 @@ def publish_effects(store: Store, plan: Effects, still_wanted: Callable[[], None
         }
         store.publish_table(plan.key, pl.DataFrame(columns), schema.CHANNEL_EFFECTS)
     folder.drop()
-
-
-def _publish_part(
-    store: Store, plan: Effects, start: int, stop: int, still_wanted: Callable[[], None]
-) -> None:
-    description, module = classifier(store, plan)
-    layer = description.layer(plan.layer)
-    values = pooled(read_moments(store, plan.means))[1] if plan.means else np.zeros(layer.channels)
-    labels = store.array(Kind.ARRAY, plan.sample)[1, start:stop]
-    targets = np.array(plan.targets)[labels]
-    done = 0
-    widths = {_DROPS: layer.channels, _LOST: layer.channels}
-    with store.shards(plan.key).writer(start, stop, widths) as shard:
-        for images in read_images(store, plan, start, stop, still_wanted):
-            rows = np.arange(done, done + len(images))
-            drops, lost = batch_effects(
-                module, layer, images, targets[rows], values.tolist(), still_wanted, plan.precision
-            )
-            shard.write(rows, {_DROPS: drops, _LOST: lost})
-            done += len(images)
 
 
 def batch_effects(

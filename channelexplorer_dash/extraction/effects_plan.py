@@ -81,10 +81,14 @@ class Effects:
         return Kind.TABLE
 
     @property
+    def starts(self) -> range:
+        """First rows of the shards."""
+        return range(0, self.images, self.shard_size)
+
+    @property
     def shards(self) -> list[tuple[int, int]]:
-        """First row, and the row after the last, of every part that is kept while it runs."""
-        starts = range(0, self.images, self.shard_size)
-        return [(start, min(start + self.shard_size, self.images)) for start in starts]
+        """First row, and the row after the last, of every shard."""
+        return [(start, min(start + self.shard_size, self.images)) for start in self.starts]
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the job board and the engine's tasks pass on."""

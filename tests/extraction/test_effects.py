@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from channelexplorer_dash.errors import ModelError
+from channelexplorer_dash.errors import ModelError, VanishedError
 from channelexplorer_dash.explorer.desk import Desk
-from channelexplorer_dash.extraction.effects import batch_effects, publish_effects
+from channelexplorer_dash.extraction.effects import batch_effects, publish_effects, publish_part
 from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.layers import describe
 from channelexplorer_dash.extraction.plan import Effects, plan_from_json
@@ -271,7 +271,9 @@ def plan_of(digits: Digits, layer: str, **changed: Any) -> Effects:
 
 def test_the_table_is_what_ablations_one_by_one_say(digits: Digits) -> None:
     plan = plan_of(digits, "layer3.0")
-    publish_effects(digits.store, plan, lambda: None)
+    for start in plan.starts:
+        publish_part(digits.store, plan, start, lambda: None)
+    publish_effects(digits.store, plan)
     table = digits.store.table(plan.key)
     labels = np.asarray(digits.store.array(Kind.ARRAY, digits.sample)[1])
     rows = np.arange(40)
@@ -305,17 +307,25 @@ def test_the_plan_says_what_it_is_of(digits: Digits) -> None:
 
 def test_cancelled_work_keeps_the_images_that_are_done(digits: Digits) -> None:
     plan = plan_of(digits, "layer2.0")
-    left = iter(range(6))
+    publish_part(digits.store, plan, 0, lambda: None)
+    left = iter(range(2))
 
     def still_wanted() -> None:
         if next(left, None) is None:
             raise CancelledError
 
     with pytest.raises(CancelledError):
-        publish_effects(digits.store, plan, still_wanted)
+        publish_part(digits.store, plan, 16, still_wanted)
     assert digits.store.shards(plan.key).there() == {(0, 16)}
     job = Desk(digits.store, Engine(digits.settings, digits.store), 0).job(plan)
     assert (job.done, job.total) == (16, 40)
     assert job.label == "Ablating each channel of layer2.0 in turn, images:"
-    publish_effects(digits.store, plan, lambda: None)
+    with pytest.raises(VanishedError):
+        publish_effects(digits.store, plan)
+    asked: list[int] = []
+    for start in plan.starts:
+        publish_part(digits.store, plan, start, lambda start=start: asked.append(start))  # type: ignore[misc]
+    # What was there is not done again.
+    assert set(asked) == {16, 32}
+    publish_effects(digits.store, plan)
     assert digits.store.has(Kind.TABLE, plan.key)
