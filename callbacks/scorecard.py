@@ -11,13 +11,16 @@ from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks.export import to_csv
+from channelexplorer_dash.callbacks.following import followed
 from channelexplorer_dash.callbacks.panels import clicked_part
 from channelexplorer_dash.errors import ChannelExplorerError, SelectionError
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.layouts.contributions import LINE
 from channelexplorer_dash.layouts.scorecard import (
     ANY,
     BEST_CLASS,
     CHANNEL,
+    EFFECTS,
     Look,
     scorecard_table,
     shown_channels,
@@ -57,16 +60,26 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.SCORECARD_TICK, "n_intervals"),
         *[Input(name, "value") for name in FILTERS],
         Input(ids.MARKED_CHANNEL, "data"),
+        Input(ids.SCORECARD_FILL, "value"),
+        Input(ids.EFFECTS_THERE, "data"),
         State(ids.VIEW, "data"),
     )
     def show_scorecard(
-        asked: Any, ticks: int | None, label: Any, best: Any, least: Any, channel: Any, view: Any
+        asked: Any,
+        ticks: int | None,
+        label: Any,
+        best: Any,
+        least: Any,
+        channel: Any,
+        fill: Any,
+        _effects: Any,
+        view: Any,
     ) -> tuple[Any, int]:
         if not asked:
             return [], ticks or 0
         layer, mark = str(asked["layer"]), Marks.from_json({"channel": channel}).channel
         try:
-            answer = explorer.scorecard(View.from_json(view), layer)
+            answer = explorer.scorecard(View.from_json(view), layer, fill)
         except ChannelExplorerError as error:
             return html.P(str(error), className="ce-error-text", role="alert"), ticks or 0
         if isinstance(answer, Pending):
@@ -79,23 +92,55 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.SCORECARD_EXPORT, "n_clicks"),
         State(ids.SCORECARD_ASKED, "data"),
         *[State(name, "value") for name in FILTERS],
+        State(ids.SCORECARD_FILL, "value"),
         State(ids.VIEW, "data"),
         prevent_initial_call=True,
     )
-    def export_scorecard(clicks: int | None, asked: Any, label: Any, best: Any, least: Any, view: Any) -> Any:
+    def export_scorecard(
+        clicks: int | None, asked: Any, label: Any, best: Any, least: Any, fill: Any, view: Any
+    ) -> Any:
         if not clicks or not asked:
             return no_update
-        answer = explorer.scorecard(View.from_json(view), str(asked["layer"]))
+        answer = explorer.scorecard(View.from_json(view), str(asked["layer"]), fill)
         if isinstance(answer, Pending):
             raise SelectionError("The scorecard is still being computed. Try again in a moment.")
         table = as_frame(answer.value, look(asked, label, best, least))
         name = f"scorecard-{asked['layer']}.csv".replace("/", "-")
         return {"content": to_csv(table), "filename": name, "type": "text/csv", "base64": False}
 
+    @app.callback(
+        Output(ids.EFFECTS_ASKED, "data"),
+        Input(ids.SCORECARD_MEASURE, "n_clicks"),
+        State(ids.SCORECARD_ASKED, "data"),
+        State(ids.SCORECARD_FILL, "value"),
+        prevent_initial_call=True,
+    )
+    def ask_effects(clicks: int | None, asked: Any, fill: Any) -> Any:
+        if not clicks or not asked:
+            raise PreventUpdate
+        return {"layer": asked["layer"], "fill": fill}
+
+    @app.callback(
+        Output(ids.EFFECTS_THERE, "data"),
+        Output(ids.part(EFFECTS, "state", LINE), "data"),
+        Input(ids.EFFECTS_ASKED, "data"),
+        Input(ids.part(EFFECTS, "tick", LINE), "data"),
+        Input(ids.JOB_CONTROL, "data"),
+        State(ids.part(EFFECTS, "state", LINE), "data"),
+        State(ids.VIEW, "data"),
+    )
+    def measure_effects(asked: Any, _tick: Any, control: Any, state: Any, view: Any) -> tuple[Any, Any]:
+        def ask() -> Any:
+            return explorer.effects(View.from_json(view), str(asked["layer"]), asked["fill"])
+
+        return followed(explorer, asked, control, state, ask, lambda key: key)
+
     return {
         "ask_scorecard": ask_scorecard,
         "show_scorecard": show_scorecard,
         "export_scorecard": export_scorecard,
+        "ask_effects": ask_effects,
+        "measure_effects": measure_effects,
     }
 
 

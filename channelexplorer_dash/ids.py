@@ -166,6 +166,10 @@ SCORECARD_BEST = "ce-scorecard-best"
 SCORECARD_LEAST = "ce-scorecard-least"
 SCORECARD_TICK = "ce-scorecard-tick"
 SCORECARD_EXPORT = "ce-scorecard-export"
+SCORECARD_FILL = "ce-scorecard-fill"
+SCORECARD_MEASURE = "ce-scorecard-measure"
+EFFECTS_ASKED = "ce-effects-asked"
+EFFECTS_THERE = "ce-effects-there"
 SCORECARD_DOWNLOAD = "ce-scorecard-download"
 
 # Labels to review

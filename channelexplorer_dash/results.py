@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channelexplorer_dash.core.clusters import MakeUp
-from channelexplorer_dash.core.contribution import Effect
+from channelexplorer_dash.core.contribution import ChannelEffects, Effect
 from channelexplorer_dash.core.flowgraph import Drawing, FlowNet
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.selection import Measure
@@ -432,6 +432,10 @@ class ScorecardTable:
     ``columns`` are float64 (C,) by name: those of ``store.schema.SCORECARD``, the heatmap's statistics, and
     ``edge_weight`` where the layer has kernels. ``best_class`` int64 (C,) are labels. ``class_auroc`` and
     ``class_frequency`` float32 (C, K) are aligned with ``classes`` (K labels that occur, ascending).
+
+    ``effects`` is what each channel's ablation alone takes away, once that was measured on ``effect_images``
+    of ``of_images`` images, channels being set to ``fill``. ``effect_images`` is 0 where it cannot be
+    measured: the model's outputs are not the dataset's classes.
     """
 
     layer: Layer
@@ -441,6 +445,10 @@ class ScorecardTable:
     best_class: IntArray
     class_auroc: FloatArray
     class_frequency: FloatArray
+    effects: ChannelEffects | None = None
+    effect_images: int = 0
+    of_images: int = 0
+    fill: str = "zero"
 
 
 @dataclass(frozen=True)

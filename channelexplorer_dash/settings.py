@@ -171,6 +171,12 @@ class Settings(BaseSettings):
         ge=1,
         description="images that an ablation is measured on, a stratified sample of more",
     )
+    effect_images: int = Field(
+        default=256,
+        ge=1,
+        le=5000,
+        description="images that the effect of every channel is measured on, a stratified sample of more",
+    )
     compare_images: int = Field(
         default=2000,
         ge=10,

@@ -149,6 +149,8 @@ def take_contribution(browser: Browser, address: str, theme: str) -> None:
     save(page.screenshot(), f"ablation-{theme}")
     page.get_by_label("Open the scorecard of layer3.0").click()
     page.wait_for_selector(".ce-scores tbody tr")
+    page.get_by_role("button", name="Measure the effect of every channel").click()
+    page.get_by_role("button", name="accuracy lost").wait_for()
     page.select_option(f"#{ids.SCORECARD_CLASS}", label="3")
     page.get_by_role("button", name="class AUC").click()
     page.wait_for_selector("th[aria-sort=descending] >> text=class AUC")

@@ -46,8 +46,7 @@ class Ablated:
     def __post_init__(self) -> None:
         if not self.channels:
             raise SelectionError("No channel is chosen to be ablated. Mark one in a heatmap.")
-        if self.fill not in get_args(Fill):
-            raise SelectionError(f"A channel is set to zero or to its mean, not to {str(self.fill)[:20]!r}.")
+        check_fill(self.fill)
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that a ``dcc.Store`` keeps."""
@@ -63,6 +62,12 @@ class Ablated:
     def from_link(cls, text: str) -> Ablated | None:
         """Read a link's ``layer:fill:channels``, which the page's script writes; None of an empty one."""
         return cls.from_json(_in_link(text, ("layer", "fill", "channels"))) if text else None
+
+
+def check_fill(fill: str) -> None:
+    """Raise SelectionError where channels cannot be set to what is asked."""
+    if fill not in get_args(Fill):
+        raise SelectionError(f"A channel is set to zero or to its mean, not to {str(fill)[:20]!r}.")
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,7 @@ def ablation(
     after = work.logits(view, key, len(drawn), layer, channels.tolist(), values.tolist())
     if isinstance(after, Pending):
         return after
-    targets = _targets(labels, sample.class_names, output_names)
+    targets = outputs_of(labels, sample.class_names, output_names)
     parameters = {"after": after.value, "targets": targets}
     asked = work.ask(Derivation("ablation_effect", layer.name, before.value, key, parameters))
     if isinstance(asked, Pending):
@@ -225,7 +230,7 @@ def ablation(
     return Ready(detail, asked.key)
 
 
-def _targets(labels: IntArray, class_names: Sequence[str], output_names: Sequence[str]) -> list[int] | None:
+def outputs_of(labels: IntArray, class_names: Sequence[str], output_names: Sequence[str]) -> list[int] | None:
     """Return the output of every label by its name; None where a label that occurs has no output."""
     place = {name: output for output, name in enumerate(output_names)}
     targets = [place.get(name, -1) for name in class_names]

@@ -12,9 +12,9 @@ import polars as pl
 
 from channelexplorer_dash.datasets.base import Dataset
 from channelexplorer_dash.errors import SelectionError
-from channelexplorer_dash.explorer import answers, contributions, measuring, steps
+from channelexplorer_dash.explorer import answers, contributions, effects, measuring, steps
 from channelexplorer_dash.explorer.catalogue import Catalogue
-from channelexplorer_dash.explorer.contributions import Ablated, Groups
+from channelexplorer_dash.explorer.contributions import Ablated, Fill, Groups
 from channelexplorer_dash.explorer.desk import Desk
 from channelexplorer_dash.explorer.flow import layer_graph
 from channelexplorer_dash.explorer.hierarchy import clusters, hierarchy
@@ -275,10 +275,21 @@ class Explorer:
         prepared = self._prepare(view, mark.layer)
         return prepared if isinstance(prepared, Pending) else answers.channel(self._work, prepared, mark)
 
-    def scorecard(self, view: View, layer: str) -> Answer[ScorecardTable]:
-        """Return figures of every channel of a layer."""
+    def scorecard(self, view: View, layer: str, fill: Fill = "zero") -> Answer[ScorecardTable]:
+        """Return figures of every channel of a layer; effects of channels set to ``fill`` if measured."""
         prepared = self._prepare(view, layer)
-        return prepared if isinstance(prepared, Pending) else contributions.scorecard(self._work, prepared)
+        if isinstance(prepared, Pending):
+            return prepared
+        names = self._output_names(view, self.dataset(view.dataset))
+        return effects.scorecard(self._work, prepared, names, fill)
+
+    def effects(self, view: View, layer: str, fill: Fill = "zero") -> Answer[str]:
+        """Have the effect of ablating every channel of a layer measured, for the scorecard to show."""
+        prepared = self._prepare(view, layer)
+        if isinstance(prepared, Pending):
+            return prepared
+        names = self._output_names(view, self.dataset(view.dataset))
+        return effects.measure(self._work, prepared, names, fill)
 
     def contrast(self, view: View, groups: Groups) -> Answer[ContrastDetail]:
         """Return the smallest set of channels that tells two groups of images apart."""

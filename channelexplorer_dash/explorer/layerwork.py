@@ -20,6 +20,7 @@ from channelexplorer_dash.extraction.plan import (
     Ablation,
     Derivation,
     DerivationName,
+    Effects,
     Extraction,
     about_key,
     predictions_key,
@@ -239,7 +240,7 @@ class LayerWork:
 
     # Contributions
 
-    def ask(self, plan: Derivation) -> Answer[str]:
+    def ask(self, plan: Derivation | Effects) -> Answer[str]:
         """Return the key of a result that is not of the view's own sample."""
         return self._desk.ask(plan, plan.key, plan.result)
 
@@ -262,23 +263,29 @@ class LayerWork:
     ) -> Answer[str]:
         """Return the key of the model's logits on a sample, with channels of a layer held at values."""
         plan = Ablation(
-            model=self._catalogue.model(view.model),
-            identity=self._catalogue.identity(view.model),
-            dataset=self._catalogue.dataset_spec(view.dataset),
-            dataset_digest=self._catalogue.dataset(view.dataset).digest,
-            sample=sample,
-            images=images,
+            **self.running(view, sample, images),
             layer=layer.name if layer else "",
             channels=tuple(channels),
             values=tuple(values),
             shard_size=min(self.settings.shard_size, _ABLATION_SHARD),
-            batch_size=self.settings.batch_size,
-            batch_memory_mb=self.settings.batch_memory_mb,
-            precision=self.settings.precision,
-            device=self.settings.device,
-            max_image_pixels=self.settings.max_image_pixels,
         )
         return self._desk.ask(plan, plan.key, Kind.ARRAY)
+
+    def running(self, view: View, sample: str, images: int) -> dict[str, Any]:
+        """Return what every plan has that runs a model over a sample of its own."""
+        return {
+            "model": self._catalogue.model(view.model),
+            "identity": self._catalogue.identity(view.model),
+            "dataset": self._catalogue.dataset_spec(view.dataset),
+            "dataset_digest": self._catalogue.dataset(view.dataset).digest,
+            "sample": sample,
+            "images": images,
+            "batch_size": self.settings.batch_size,
+            "batch_memory_mb": self.settings.batch_memory_mb,
+            "precision": self.settings.precision,
+            "device": self.settings.device,
+            "max_image_pixels": self.settings.max_image_pixels,
+        }
 
     def label_issues(
         self, view: View, description: ModelDescription, layers: tuple[Layer, ...]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from channelexplorer_dash.errors import DatasetError, ModelError, VanishedError
 from channelexplorer_dash.extraction.ablation_plan import Ablation
 from channelexplorer_dash.extraction.batches import batches
+from channelexplorer_dash.extraction.effects_plan import Effects
 from channelexplorer_dash.extraction.fitting import Fitting, batch_size
 from channelexplorer_dash.extraction.forward import run_batch, split_name
 from channelexplorer_dash.extraction.inputs import reader
@@ -59,33 +60,60 @@ def publish_logits(store: Store, plan: Ablation, still_wanted: Callable[[], None
 def _publish_part(
     store: Store, plan: Ablation, start: int, stop: int, still_wanted: Callable[[], None]
 ) -> None:
-    description = ModelDescription.from_json(store.record(description_key(plan.identity)))
-    if not description.outputs:
-        raise ModelError(f"The model {plan.model.name} has no class outputs that an ablation could change.")
+    description, module = classifier(store, plan)
     layer = description.layer(plan.layer) if plan.channels else None
-    built = loaded_model(plan.model, dict(plan.identity))
-    dataset = loaded_dataset(store, plan.dataset, plan.dataset_digest, plan.max_image_pixels)
-    device = torch.device(choose_device(plan.device))
-    module = place(built.module, device, built.input_size)
-    size = plan.batch_size or batch_size(description, device.type, plan.batch_memory_mb)
 
     def run(images: Tensor) -> Any:
         with exclusive(module), held(module, layer, plan.channels, plan.values):
             return run_batch(module, images, [], [], output=True, precision=plan.precision)
 
     fitting = Fitting(run)
-    ids = store.array(Kind.ARRAY, plan.sample)[0, start:stop].tolist()
     done = 0
     with store.shards(plan.key).writer(start, stop, {plan.key: description.outputs}) as shard:
-        for batch in batches(dataset, reader(built, dataset), ids, size):
-            still_wanted()
-            if batch.images is None or batch.left_out:
-                raise DatasetError(f"An image can no longer be read: {batch.left_out[0][2]}")
-            logits = fitting(batch.images).logits
+        for images in read_images(store, plan, start, stop, still_wanted):
+            logits = fitting(images).logits
             if logits is None:
                 raise ModelError(f"The model {plan.model.name} gave no class outputs.")
             shard.write(np.arange(done, done + len(logits)), {plan.key: logits})
             done += len(logits)
+
+
+def classifier(store: Store, plan: Ablation | Effects) -> tuple[ModelDescription, nn.Module]:
+    """Return the description and the module of a plan's model, on its device.
+
+    Raises
+    ------
+    ModelError
+        If the model has no class outputs.
+    """
+    description = ModelDescription.from_json(store.record(description_key(plan.identity)))
+    if not description.outputs:
+        raise ModelError(f"The model {plan.model.name} has no class outputs that an ablation could change.")
+    built = loaded_model(plan.model, dict(plan.identity))
+    return description, place(built.module, torch.device(choose_device(plan.device)), built.input_size)
+
+
+def read_images(
+    store: Store, plan: Ablation | Effects, start: int, stop: int, still_wanted: Callable[[], None]
+) -> Iterator[Tensor]:
+    """Yield the images ``start`` … ``stop`` - 1 of a plan's sample in batches, float32 (B, C, H, W).
+
+    Raises
+    ------
+    DatasetError
+        If an image cannot be read.
+    """
+    description = ModelDescription.from_json(store.record(description_key(plan.identity)))
+    built = loaded_model(plan.model, dict(plan.identity))
+    dataset = loaded_dataset(store, plan.dataset, plan.dataset_digest, plan.max_image_pixels)
+    device = torch.device(choose_device(plan.device))
+    size = plan.batch_size or batch_size(description, device.type, plan.batch_memory_mb)
+    ids = store.array(Kind.ARRAY, plan.sample)[0, start:stop].tolist()
+    for batch in batches(dataset, reader(built, dataset), ids, size):
+        still_wanted()
+        if batch.images is None or batch.left_out:
+            raise DatasetError(f"An image can no longer be read: {batch.left_out[0][2]}")
+        yield batch.images
 
 
 @contextmanager

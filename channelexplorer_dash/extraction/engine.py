@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from channelexplorer_dash.errors import ChannelExplorerError, EngineError, JobFailedError, StoreError
 from channelexplorer_dash.extraction import tasks
-from channelexplorer_dash.extraction.plan import Extraction, Plan, plan_from_json
+from channelexplorer_dash.extraction.plan import Effects, Extraction, Plan, plan_from_json
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import JobBoard, Marker, Store
 
@@ -163,7 +163,7 @@ class Engine:
         # tasks overtake the batch's, which then find everything done.
         name = f"{plan.key}-{token}-{priority}"
         quota = round(self._settings.store_quota_gb * 1e9)
-        if isinstance(plan, Extraction):
+        if isinstance(plan, Extraction | Effects):
             # Dask tells tasks apart by the first word of their name. Only if a group depends on nothing does
             # the scheduler hold its tasks back, so that more urgent ones overtake them.
             shards = [

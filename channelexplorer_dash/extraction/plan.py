@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from channelexplorer_dash.errors import EngineError
 from channelexplorer_dash.extraction.ablation_plan import Ablation as Ablation
+from channelexplorer_dash.extraction.effects_plan import Effects as Effects
 from channelexplorer_dash.extraction.generation_plan import Generation as Generation
 from channelexplorer_dash.extraction.generation_plan import drawn_key as drawn_key
 from channelexplorer_dash.selection import Measure
@@ -374,7 +375,7 @@ class Derivation:
         return {"kind": self.kind, **asdict(self), "parameters": dict(self.parameters)}
 
 
-Plan = Describe | Extraction | Derivation | Ablation | Generation
+Plan = Describe | Extraction | Derivation | Ablation | Effects | Generation
 
 
 def plan_from_json(data: Mapping[str, Any]) -> Plan:
@@ -390,10 +391,10 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
         fields["model"] = ModelSpec.model_validate(fields["model"])
     if "dataset" in fields:
         fields["dataset"] = DatasetSpec.model_validate(fields["dataset"])
-    for name in ("layers", "summaries", "channels", "values"):
+    for name in ("layers", "summaries", "channels", "values", "targets"):
         if name in fields:
             fields[name] = tuple(fields[name])
-    for plan in (Describe, Extraction, Derivation, Ablation, Generation):
+    for plan in (Describe, Extraction, Derivation, Ablation, Effects, Generation):
         if data.get("kind") == plan.kind:
             return plan(**fields)
     raise EngineError(

@@ -18,6 +18,7 @@ from channelexplorer_dash.extraction.plan import (
     Ablation,
     Derivation,
     Describe,
+    Effects,
     Extraction,
     Generation,
     Plan,
@@ -81,9 +82,14 @@ def run(root: str, key: str, token: str, quota: int) -> bool:
 
 
 def extract_shard(root: str, key: str, token: str, start: int) -> bool:
-    """Publish one shard of every tapped layer; return whether it is there."""
+    """Publish one shard of a plan that is cut into them; return whether it is there."""
 
     def act(store: Store, plan: Plan, still_wanted: Callable[[], None]) -> None:
+        if isinstance(plan, Effects):
+            from channelexplorer_dash.extraction.effects import publish_part
+
+            publish_part(store, plan, start, still_wanted)
+            return
         from channelexplorer_dash.extraction.shards import publish_shard
 
         assert isinstance(plan, Extraction)
@@ -93,11 +99,16 @@ def extract_shard(root: str, key: str, token: str, start: int) -> bool:
 
 
 def merge(root: str, key: str, token: str, quota: int, shards: list[bool]) -> bool:
-    """Publish the summaries from their shards, once all of them are there."""
+    """Publish what a plan's shards make up, once all of them are there."""
     if not all(shards):
         return False
 
     def act(store: Store, plan: Plan, still_wanted: Callable[[], None]) -> None:
+        if isinstance(plan, Effects):
+            from channelexplorer_dash.extraction.effects import publish_effects
+
+            publish_effects(store, plan)
+            return
         from channelexplorer_dash.extraction.merging import publish_merged
 
         assert isinstance(plan, Extraction)

@@ -112,6 +112,17 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "Click a heading to sort, a row to look at its channel. Choose a class for its own AUC and for how "
         "often the channel is among the most active of its images.",
     ),
+    "effects": ViewHelp(
+        "Effect of every channel",
+        "What the model loses when a channel is silenced, measured for each channel of the layer alone.",
+        "Each channel in turn is set to 0, or to its mean over all images and positions, and what follows "
+        "the layer is run again. Effect = mean over the images of (logit of the image's own class − the same "
+        "without the channel); accuracy lost = share of right answers − the same without the channel. With a "
+        "class chosen, both are over its images.",
+        "A large effect: the model needs the channel. An effect near 0 beside a large F: the channel tells "
+        "the classes, but others do so too. Below 0, the channel speaks against the right class. A "
+        "stratified sample of the images is used; the line above the table says how many.",
+    ),
     "ablation": ViewHelp(
         "Ablation",
         "What the model answers when the channel is silenced, beside what it answers as it is.",

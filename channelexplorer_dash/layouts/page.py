@@ -198,6 +198,8 @@ def _state(selection: Selection, layers: Sequence[Layer] | None, sample: Sample)
         ids.GROUPS: _asked(Groups.from_link(selection.contrast)),
         ids.CONTRAST_MARKS: None,
         ids.SCORECARD_ASKED: None,
+        ids.EFFECTS_ASKED: None,
+        ids.EFFECTS_THERE: None,
         ids.REVIEWED: None,
         ids.DECIDED: None,
         ids.REVIEW_EVENT: None,

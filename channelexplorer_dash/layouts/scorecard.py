@@ -13,14 +13,19 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.attributes import aria
+from channelexplorer_dash.layouts.contributions import LINE
 from channelexplorer_dash.layouts.controls import Choice, select
 from channelexplorer_dash.layouts.help import help_button
+from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.results import DoubleArray, IntArray, ScorecardTable
 
 ROWS = 25
 CHANNEL, BEST_CLASS = "channel", "best_class"
 CLASS_AUROC, CLASS_FREQUENCY = "class_auroc", "class_frequency"
+EFFECT, ACCURACY_LOST = "effect", "accuracy_lost"
 ANY = "any"
+EFFECTS = "effects"
+"""View of the status line of what is measured; its ids have the same keys as those of a panel."""
 TITLES: Mapping[str, tuple[str, str]] = {
     CHANNEL: ("channel", "number of the channel"),
     "f": ("F", "one-way analysis of variance over the classes"),
@@ -31,6 +36,14 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "auroc": ("AUC", "of the best class against the rest"),
     CLASS_AUROC: ("class AUC", "of the chosen class against the rest"),
     CLASS_FREQUENCY: ("active", "share of the chosen class's images in whose active set the channel is"),
+    EFFECT: (
+        "effect",
+        "mean drop of the logit of an image's own class, without the channel; over the chosen class's images",
+    ),
+    ACCURACY_LOST: (
+        "accuracy lost",
+        "drop of the share of right answers, without the channel; over the chosen class's images",
+    ),
     "variance": ("variance", "over the images, normalised"),
     "pairwise": ("pairwise", "sum of the differences of class means"),
     "count": ("count", "sum of the differences of active frequencies"),
@@ -80,6 +93,23 @@ def scorecard_panel(classes: Sequence[Choice], poll_milliseconds: int) -> Compon
                 ],
                 className="ce-row ce-scorecard-head",
             ),
+            html.Div(
+                [
+                    html.Button(
+                        "Measure the effect of every channel",
+                        id=ids.SCORECARD_MEASURE,
+                        className="ce-button ce-small-button",
+                        type="button",
+                    ),
+                    select(ids.SCORECARD_FILL, "set to", [("zero", "zero"), ("mean", "its mean")], "zero"),
+                    help_button("effects"),
+                ],
+                className="ce-row ce-scorecard-head",
+            ),
+            html.Div(
+                status_line(EFFECTS, LINE, "Measuring the effect of every channel"),
+                className="ce-card-status",
+            ),
             html.Div(id=ids.SCORECARD_TABLE),
             dcc.Interval(id=ids.SCORECARD_TICK, interval=poll_milliseconds, max_intervals=0),
             dcc.Download(id=ids.SCORECARD_DOWNLOAD),
@@ -109,6 +139,7 @@ def scorecard_table(table: ScorecardTable, look: Look, marked: int | None) -> li
     ]
     found = f"{len(channels):,} of {table.layer.channels:,} channels"
     return [
+        html.P(_measured(table, look.label), className="ce-more"),
         html.Div(
             html.Table([html.Thead(head), html.Tbody(rows)], className="ce-figures ce-scores"),
             className="ce-scores-frame",
@@ -134,6 +165,13 @@ def shown_columns(table: ScorecardTable, label: int | None) -> dict[str, DoubleA
     if len(at):
         columns[CLASS_AUROC] = table.class_auroc[:, at[0]]
         columns[CLASS_FREQUENCY] = table.class_frequency[:, at[0]]
+    if (found := table.effects) is not None:
+        own = np.flatnonzero(found.classes == label)
+        if label is None:
+            columns |= {EFFECT: found.effect, ACCURACY_LOST: found.accuracy_lost}
+        elif len(own):
+            columns[EFFECT] = found.class_effect[own[0]]
+            columns[ACCURACY_LOST] = found.class_accuracy_lost[own[0]]
     return {name: np.asarray(columns[name], np.float64) for name in TITLES if name in columns}
 
 
@@ -148,6 +186,26 @@ def shown_channels(table: ScorecardTable, look: Look) -> IntArray:
         kept &= values >= look.least
     order = np.argsort(-values if look.falling else values, kind="stable")
     return order[kept[order]].astype(np.int64)
+
+
+def _measured(table: ScorecardTable, label: int | None) -> str:
+    """Say what the effects were measured on, or what measuring them takes."""
+    if not table.effect_images:
+        return "The model's outputs are not the dataset's classes: no effect can be measured."
+    images = f"{table.of_images:,} images"
+    if table.effect_images < table.of_images:
+        images = f"{table.effect_images:,} of {table.of_images:,} images"
+    set_to = "zero" if table.fill == "zero" else "its mean"
+    if table.effects is None:
+        return (
+            f"Effects of channels set to {set_to} are not measured yet: what follows {table.layer.name} is "
+            f"run once for each of {table.layer.channels:,} channels, on {images}."
+        )
+    says = f"Effects are of each channel alone set to {set_to}, measured on {images}"
+    if label is None:
+        return f"{says}."
+    own = int(table.effects.counts[table.effects.classes == label].sum())
+    return f"{says}, {own:,} of them of this class." if own else f"{says}, none of them of this class."
 
 
 def _heading(name: str, look: Look) -> Component:
@@ -208,7 +266,7 @@ def number(value: float) -> str:
     """Return a figure of the table in at most about five characters."""
     if np.isinf(value):
         return "∞"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
 
 
 def _turn(where: str, text: str, possible: bool) -> Component:

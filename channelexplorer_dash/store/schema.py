@@ -26,6 +26,10 @@ BEST_CLASS = "best_class"
 AUROC = "auroc"
 CLASS_AUROC = "class_auroc"
 CLASS_FREQUENCY = "class_frequency"
+EFFECT = "effect"
+ACCURACY_LOST = "accuracy_lost"
+CLASS_EFFECT = "class_effect"
+CLASS_ACCURACY_LOST = "class_accuracy_lost"
 PROPOSED = "proposed"
 SCORE = "score"
 CHANCE = "chance"
@@ -91,3 +95,15 @@ SCORECARD = pl.Schema(
 
 SCORES = (F, ETA_SQUARED, MUTUAL_INFORMATION, SELECTIVITY, AUROC)
 """Columns of the scorecard that are one figure of the channel, by which channels can be sorted."""
+
+CHANNEL_EFFECTS = pl.Schema(
+    {
+        CHANNEL: pl.UInt32,
+        EFFECT: pl.Float64,
+        ACCURACY_LOST: pl.Float64,
+        CLASS_EFFECT: _DOUBLES,
+        CLASS_ACCURACY_LOST: _DOUBLES,
+    }
+)
+"""One row per channel, in order: what its ablation alone takes away; lists have one number per class of the
+images that it was measured on, ascending by label."""

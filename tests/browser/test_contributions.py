@@ -49,6 +49,34 @@ def test_a_channel_of_the_scorecard_is_ablated(screen: Screen) -> None:
     screen.eventually(lambda: screen.selection().ablate, "")
 
 
+def test_the_effect_of_every_channel_is_measured_and_sorted_by(screen: Screen) -> None:
+    page = screen.open(QUERY).page
+    page.get_by_label(f"Open the scorecard of {LAYER}").click()
+    page.wait_for_selector(".ce-scores tbody tr")
+    panel = page.locator(".ce-scorecard")
+    panel.get_by_text("on 200 images").wait_for()
+    panel.get_by_role("button", name="Measure the effect of every channel").press("Enter")
+    panel.get_by_text("set to zero, measured on 200 images.").wait_for()
+    panel.get_by_role("button", name="effect", exact=True).click()
+    page.wait_for_selector("th[aria-sort=descending] >> text=effect")
+
+    def shown() -> list[float]:
+        headings = [text.strip(" ▾▴") for text in panel.locator("thead th").all_inner_texts()]
+        column = headings.index("effect")
+        assert headings[column + 1] == "accuracy lost"
+        rows = panel.locator("tbody tr").all()
+        return [float(row.locator("th, td").nth(column).inner_text().replace("−", "-")) for row in rows]
+
+    overall = shown()
+    assert overall == sorted(overall, reverse=True) and overall[0] > 0
+    page.select_option(f"#{ids.SCORECARD_CLASS}", label="3")
+    panel.get_by_text("20 of them of this class").wait_for()
+    of_three = shown()
+    assert of_three == sorted(of_three, reverse=True) and of_three != overall
+    page.select_option(f"#{ids.SCORECARD_FILL}", label="its mean")
+    panel.get_by_text("set to its mean are not measured yet").wait_for()
+
+
 def test_two_classes_are_told_apart(screen: Screen) -> None:
     page = screen.open(QUERY).page
     page.get_by_text("What tells these apart?").click()

@@ -26,6 +26,8 @@ from tests.callbacks.conftest import LAYER, Call, prop
 
 ASKED = {"layer": LAYER, "column": "f", "falling": True, "page": 0}
 NO_FILTER = (ANY, False, None)
+PLAIN = ("zero", None)
+"""What channels are set to, and what was measured last."""
 
 
 def settled(ask: Callable[[], tuple[Any, Any]]) -> Any:
@@ -149,30 +151,82 @@ def test_the_scorecard_is_drawn_filtered_and_exported(
     deadline = time.monotonic() + 60
     shown: Any = None
     while time.monotonic() < deadline:
-        shown, waits = call(functions["show_scorecard"], ASKED, 0, *NO_FILTER, None, computed.to_json())
+        shown, waits = call(
+            functions["show_scorecard"], ASKED, 0, *NO_FILTER, None, *PLAIN, computed.to_json()
+        )
         if not waits:
             break
     text = str(shown)
     assert "64 of 64 channels" in text and "page 1 of 3" in text
     mark = {"layer": LAYER, "channel": 5}
     by_number = {**ASKED, "column": "channel", "falling": False}
-    marked, _ = call(functions["show_scorecard"], by_number, 0, *NO_FILTER, mark, computed.to_json())
+    marked, _ = call(functions["show_scorecard"], by_number, 0, *NO_FILTER, mark, *PLAIN, computed.to_json())
     assert str(marked).count("is-marked") == 1
-    filtered, _ = call(functions["show_scorecard"], ASKED, 0, "3", True, None, None, computed.to_json())
+    filtered, _ = call(
+        functions["show_scorecard"], ASKED, 0, "3", True, None, None, *PLAIN, computed.to_json()
+    )
     assert "class AUC" in str(filtered) and "64 of 64" not in str(filtered)
 
-    sent = call(functions["export_scorecard"], 1, ASKED, "3", False, None, computed.to_json())
+    sent = call(functions["export_scorecard"], 1, ASKED, "3", False, None, "zero", computed.to_json())
     rows = list(csv.DictReader(io.StringIO(sent["content"])))
     assert sent["filename"] == f"scorecard-{LAYER}.csv"
     assert len(rows) == 64
     values = [float(row["f"]) for row in rows]
     assert values == sorted(values, reverse=True)
     assert {"class_auroc", "class_frequency", "edge_weight", "best_class"} <= set(rows[0])
-    assert call(functions["show_scorecard"], None, 0, *NO_FILTER, None, computed.to_json()) == ([], 0)
+    assert call(functions["show_scorecard"], None, 0, *NO_FILTER, None, *PLAIN, computed.to_json()) == ([], 0)
     missing, _ = call(
-        functions["show_scorecard"], {**ASKED, "layer": "nothing"}, 0, *NO_FILTER, None, computed.to_json()
+        functions["show_scorecard"],
+        {**ASKED, "layer": "nothing"},
+        0,
+        *NO_FILTER,
+        None,
+        *PLAIN,
+        computed.to_json(),
     )
     assert "nothing" in str(missing)
+
+
+def test_the_effect_of_every_channel_becomes_a_column(
+    call: Call, functions: Callbacks, computed: View
+) -> None:
+    def shown(label: Any = ANY, fill: str = "zero", least: Any = None, **changed: Any) -> str:
+        asked = {**ASKED, **changed}
+        table, _ = call(
+            functions["show_scorecard"], asked, 0, label, False, least, None, fill, None, computed.to_json()
+        )
+        return str(table)
+
+    settled_table = time.monotonic() + 60
+    while "64 of 64 channels" not in shown() and time.monotonic() < settled_table:
+        time.sleep(0.05)
+    assert "are not measured yet" in shown() and "once for each of 64 channels, on 120 images" in shown()
+    assert "accuracy lost" not in shown()
+    with pytest.raises(PreventUpdate):
+        call(functions["ask_effects"], None, ASKED, "zero")
+    asked = call(functions["ask_effects"], 1, ASKED, "zero")
+    assert asked == {"layer": LAYER, "fill": "zero"}
+    settled(lambda: call(functions["measure_effects"], asked, None, None, None, computed.to_json()))
+    assert "set to zero, measured on 120 images." in shown() and "accuracy lost" in shown()
+    assert "12 of them of this class" in shown("3")
+    assert "are not measured yet" in shown(fill="mean")
+
+    def exported(label: str) -> list[float]:
+        by_effect = {**ASKED, "column": "effect"}
+        sent = call(
+            functions["export_scorecard"], 1, by_effect, label, False, None, "zero", computed.to_json()
+        )
+        rows = list(csv.DictReader(io.StringIO(sent["content"])))
+        assert all("accuracy_lost" in row for row in rows)
+        return [float(row["effect"]) for row in rows]
+
+    overall, of_three = exported(ANY), exported("3")
+    assert overall == sorted(overall, reverse=True) and of_three == sorted(of_three, reverse=True)
+    assert of_three[0] > overall[0] > 0
+    assert "10 of 64 channels" in shown(column="effect", least=str((overall[9] + overall[10]) / 2))
+    broken = {**asked, "fill": "one"}
+    _, state = call(functions["measure_effects"], broken, None, None, None, computed.to_json())
+    assert state["phase"] == "failed" and "to zero or to its mean" in state["label"]
 
 
 def test_a_filter_that_cannot_be_read() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from channelexplorer_dash.core.contribution import OTHERS, effect, paired_interval
+from channelexplorer_dash.core.contribution import OTHERS, channel_effects, effect, paired_interval
 from channelexplorer_dash.errors import DatasetError
 
 
@@ -71,3 +71,30 @@ def test_logits_of_other_images_are_refused() -> None:
         effect(np.zeros((3, 2)), np.zeros((4, 2)), np.zeros(3, np.int64), np.zeros(3, np.int64))
     with pytest.raises(DatasetError):
         effect(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+def test_effects_of_channels_are_means_over_images_and_classes() -> None:
+    random = np.random.default_rng(0)
+    labels = random.choice([2, 5, 9], 40)
+    drops, lost = random.normal(size=(40, 6)), random.integers(-1, 2, (40, 6))
+    drops[:, 4] = 0
+    lost[:, 4] = 0
+    found = channel_effects(drops, lost, labels)
+    np.testing.assert_allclose(found.effect, drops.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.accuracy_lost, lost.mean(axis=0), rtol=1e-12)
+    assert (found.effect[4], found.accuracy_lost[4]) == (0, 0)
+    for k, label in enumerate(found.classes):
+        own = labels == label
+        assert found.counts[k] == own.sum()
+        np.testing.assert_allclose(found.class_effect[k], drops[own].mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(found.class_accuracy_lost[k], lost[own].mean(axis=0), rtol=1e-12)
+
+
+def test_drops_that_are_not_finite_do_not_count_for_the_mean() -> None:
+    found = channel_effects([[1.0, np.nan], [3.0, np.nan], [np.inf, np.nan]], np.ones((3, 2)), [0, 0, 1])
+    assert found.effect.tolist() == [2, 0]
+    assert found.class_effect.tolist() == [[2, 0], [0, 0]]
+    assert found.accuracy_lost.tolist() == [1, 1]
+    for drops, lost, labels in (([], [], []), ([[1.0]], [[1.0, 2.0]], [0]), ([1.0], [1.0], [0])):
+        with pytest.raises(DatasetError):
+            channel_effects(drops, lost, labels)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import get_args
+
 import numpy as np
 import pytest
 
@@ -11,7 +14,7 @@ from channelexplorer_dash.core.moments import class_moments
 from channelexplorer_dash.core.ranks import auroc
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.explorer.contributions import Ablated, Groups
+from channelexplorer_dash.explorer.contributions import Ablated, Fill, Groups
 from channelexplorer_dash.results import Pending, Ready
 from channelexplorer_dash.selection import ChannelMark, View
 from tests.explorer.conftest import settled
@@ -68,6 +71,37 @@ def test_zero_and_mean_differ(explorer: Explorer, view: View) -> None:
         for fill in ("zero", "mean")
     )
     assert not np.allclose(first.effect.logit_change, second.effect.logit_change)
+
+
+def test_the_effect_of_every_channel_is_that_of_its_ablation(explorer: Explorer, view: View) -> None:
+    for fill in get_args(Fill):
+        assert settled(lambda fill=fill: explorer.scorecard(view, LAYER, fill)).effects is None  # type: ignore[misc]
+        settled(lambda fill=fill: explorer.effects(view, LAYER, fill))  # type: ignore[misc]
+        table = settled(lambda fill=fill: explorer.scorecard(view, LAYER, fill))  # type: ignore[misc]
+        assert (table.effect_images, table.of_images, table.fill) == (100, 100, fill)
+        assert table.effects is not None and table.effects.counts.tolist() == [20] * 5
+        alone = settled(lambda fill=fill: explorer.ablation(view, Ablated(LAYER, (3,), fill))).effect  # type: ignore[misc]
+        assert table.effects.accuracy_lost[3] == pytest.approx(-alone.change, abs=1e-9)
+        np.testing.assert_allclose(table.effects.class_effect[:, 3], -alone.logit_change, atol=1e-5)
+        np.testing.assert_allclose(
+            table.effects.class_accuracy_lost[:, 3], alone.before - alone.after, atol=1e-9
+        )
+
+
+def test_a_model_of_other_classes_has_no_effect_to_measure(
+    explorer: Explorer, view: View, tmp_path: Path
+) -> None:
+    settings = explorer.settings
+    names = tuple(f"kind {number}" for number in range(10))
+    spec = settings.models[0].model_copy(update={"class_names": names, "weights": "random"})
+    other = Explorer(settings.model_copy(update={"models": (spec,), "store": tmp_path / "store"}))
+    try:
+        with pytest.raises(SelectionError, match="outputs of this model are not the classes of this dataset"):
+            settled(lambda: other.effects(view, LAYER))
+        table = settled(lambda: other.scorecard(view, LAYER))
+        assert table.effects is None and table.effect_images == 0
+    finally:
+        other.close()
 
 
 def test_two_groups_are_told_apart_as_by_hand(explorer: Explorer, view: View, values: np.ndarray) -> None:
