@@ -24,8 +24,11 @@ from distributed import Nanny, Scheduler
 from distributed.security import Security
 
 from channelexplorer_dash.extraction.engine import DASK_SETTINGS, SCHEDULER_FILE
+from channelexplorer_dash.store import Store
+from channelexplorer_dash.store.tidying import forget_passing
 
 _NO_CLIENTS = {"fire-and-forget"}
+_FORGET_SECONDS = 60.0
 
 
 async def serve(folder: Path, workers: int, threads: int, linger_seconds: float) -> None:
@@ -73,7 +76,9 @@ async def serve(folder: Path, workers: int, threads: int, linger_seconds: float)
             await asyncio.gather(*(stack.enter_async_context(nanny) for nanny in nannies))
             published = folder / SCHEDULER_FILE
             _publish(published, scheduler.address, security)
+            forgetting = asyncio.create_task(_forget_passing(Store(folder.parent)))
             await _until_unneeded(scheduler, linger_seconds)
+            forgetting.cancel()
             published.unlink(missing_ok=True)
 
 
@@ -85,6 +90,13 @@ def _publish(file: Path, address: str, security: Any) -> None:
         certificate, key = security.tls_client_cert, security.tls_client_key
         json.dump({"address": address, "certificate": certificate, "key": key}, out)
     temporary.replace(file)
+
+
+async def _forget_passing(store: Store) -> None:
+    """Keep what was dropped on the page for its hour and no longer, whether or not somebody drops more."""
+    while True:
+        await asyncio.to_thread(forget_passing, store)
+        await asyncio.sleep(_FORGET_SECONDS)
 
 
 async def _until_unneeded(scheduler: Any, linger_seconds: float) -> None:

@@ -21,7 +21,7 @@ from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.results import Pending, Ready
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import Settings, load_settings
-from channelexplorer_dash.store import Kind, Store
+from channelexplorer_dash.store import Kind, Store, digest
 from tests.explorer.conftest import settled
 
 VIEW = View("digits-resnet", "digits", summary="l2")
@@ -248,3 +248,19 @@ def test_shards_of_any_size_give_the_same_summary(tmp_path: Path, undisturbed: d
         second = np.frombuffer(undisturbed[key][-first.nbytes :], np.float32).reshape(first.shape)
         np.testing.assert_allclose(first, second, rtol=2e-5, atol=1e-6)
         assert len(content) == len(undisturbed[key])
+
+
+def test_what_was_dropped_on_the_page_is_forgotten_after_its_hour(explorer: Explorer, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    old, new = digest({"dropped": "old"}), digest({"dropped": "new"})
+    for key, age in ((old, 3700.0), (new, 60.0)):
+        store.publish_array(Kind.PASSING, key, np.zeros(3))
+        path = store.path(Kind.PASSING, key)
+        os.utime(path, (time.time() - age, time.time() - age))
+    # Nobody drops anything: an engine that runs for another reason is enough.
+    settled(lambda: explorer.compute(VIEW, LAYERS[:1], output=False))
+    deadline = time.monotonic() + 30
+    while store.has(Kind.PASSING, old) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not store.has(Kind.PASSING, old)
+    assert store.has(Kind.PASSING, new)
