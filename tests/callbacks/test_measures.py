@@ -16,18 +16,7 @@ from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.layouts.measures import MEASURES
 from channelexplorer_dash.layouts.measures_panel import APART, STEPS, TABLE
 from channelexplorer_dash.selection import View
-from tests.callbacks.conftest import LAYER, Call
-
-
-def asked_until_done(ask: Any) -> Any:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        *answer, state = ask()
-        if state["phase"] != "busy":
-            assert state["phase"] == "idle", state
-            return answer
-        time.sleep(0.1)
-    raise AssertionError("The measures never came.")
+from tests.callbacks.conftest import LAYER, Call, until_idle
 
 
 def show(call: Call, functions: Callbacks, view: View, tab: str, opened: bool = True) -> Any:
@@ -43,7 +32,7 @@ def test_a_closed_panel_computes_nothing(call: Call, functions: Callbacks, compu
 def test_the_table_has_a_cell_for_every_layer_and_measure(
     call: Call, functions: Callbacks, computed: View
 ) -> None:
-    table, *_ = asked_until_done(lambda: show(call, functions, computed, TABLE))
+    table, *_ = until_idle(lambda: show(call, functions, computed, TABLE))
     text = json.dumps([part.to_plotly_json() for part in table], default=lambda part: part.to_plotly_json())
     cells = text.count('"data-layer"')
     assert cells and cells % len(MEASURES) == 0
@@ -55,7 +44,7 @@ def test_the_table_has_a_cell_for_every_layer_and_measure(
 def test_the_map_names_the_pairs_that_come_apart_last(
     call: Call, functions: Callbacks, computed: View
 ) -> None:
-    table, figure, note = asked_until_done(lambda: show(call, functions, computed, APART))
+    table, figure, note = until_idle(lambda: show(call, functions, computed, APART))
     assert table == []
     assert figure["layout"]["meta"]["view"] == "apart"
     assert len(figure["data"][0]["text"]) == 10
@@ -68,10 +57,10 @@ def test_timesteps_are_shown_by_the_chosen_measure(call: Call, functions: Callba
     def ask(by: str) -> Any:
         return call(functions["show_measures"], None, True, STEPS, by, None, "block", view, None)
 
-    table, figure, note = asked_until_done(lambda: ask("knn"))
+    table, figure, note = until_idle(lambda: ask("knn"))
     assert table == [] and "guessing reaches 0.33" in str(note) and "timestep 999" in str(note)
     assert figure["data"][0]["zmax"] == 1 and not figure["data"][0]["reversescale"]
-    _, figure, note = asked_until_done(lambda: ask("davies_bouldin"))
+    _, figure, note = until_idle(lambda: ask("davies_bouldin"))
     assert "lower is better" in str(note) and "First timestep" not in str(note)
     assert figure["data"][0]["reversescale"] and figure["data"][0]["zmin"] < figure["data"][0]["zmax"]
     *_, state = ask("probe")
@@ -100,7 +89,7 @@ def test_the_profile_is_by_the_chosen_measure(call: Call, functions: Callbacks, 
             None,
         )
 
-    rows, status, *_ = asked_until_done(ask)
+    rows, status, *_ = until_idle(ask)
     assert "Davies–Bouldin index" in str(rows)
     assert "lower is better" in str(status) and "chance" not in str(status)
 
