@@ -28,27 +28,32 @@
     );
     gd.on("plotly_deselect", () => gd._ceClearing || page.send({ action: "select", images: "" }));
     let drawn = false;
-    gd._ceSelected = function (event) {
+    const selected = function (event) {
       // Plotly also says what is selected when the page itself takes a lasso away: nobody drew that.
       drawn = Boolean(event && (event.lassoPoints || event.range));
       if (drawn) page.selectedIn = gd;
     };
     // Plotly rounds the outline when it keeps it, and chooses the points anew by what it has kept: near the outline
     // a point or two change sides. What is marked is to be what is seen.
-    gd.on("plotly_relayout", function (change) {
+    const relayout = function (change) {
       if (!drawn || !("selections" in change)) return;
       drawn = false;
       const { customdata, selectedpoints } = gd._fullData[0];
       page.send({ action: "select", images: page.encodeIndices((selectedpoints || []).map((i) => customdata[i])) });
-    });
-    gd.on("plotly_selected", gd._ceSelected);
+    };
+    gd._ceAlone = { plotly_selected: selected, plotly_relayout: relayout };
+    page.listenAlone(gd);
   };
 
-  /** Take Dash's own listener off, which would copy every selected point into its state: seconds for thousands. */
+  /**
+   * Take Dash's own listeners off. One copies every selected point into its state: seconds for thousands. The other
+   * draws the whole figure anew after each outline.
+   */
   page.listenAlone = function (gd) {
-    if (!gd._ceSelected) return;
-    gd.removeAllListeners("plotly_selected");
-    gd.on("plotly_selected", gd._ceSelected);
+    Object.entries(gd._ceAlone || {}).forEach(function ([name, listener]) {
+      gd.removeAllListeners(name);
+      gd.on(name, listener);
+    });
   };
 
   function customOf(gd, point) {

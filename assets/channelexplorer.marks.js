@@ -72,14 +72,22 @@
     const text = trigger.prop_id.slice(0, split);
     const known = page.ids();
     if (!trigger.value) return {};
-    if (text === known.event) return trigger.value;
     if (text === known.clear) return { action: "clear" };
-    if (text === known.undo) return { action: "undo" };
-    const id = JSON.parse(text);
-    if (id.view === "gallery") return { action: "image", image: Number(id.panel) };
-    const colon = id.panel.lastIndexOf(":");
-    return { action: "channel", layer: id.panel.slice(0, colon), channel: Number(id.panel.slice(colon + 1)) };
+    return text === known.undo ? { action: "undo" } : trigger.value;
   }
+
+  // What marks where it is clicked (layouts/attributes.py).
+  document.addEventListener("click", function (event) {
+    const marking = event.target.closest("[data-mark-image], [data-mark-group], [data-mark-channel]");
+    if (!marking) return;
+    const { markImage, markGroup, markChannel } = marking.dataset;
+    if (markImage !== undefined) return page.send({ action: "image", image: Number(markImage) });
+    if (markGroup !== undefined) return page.send({ action: "group", images: markGroup });
+    // Names of layers may have colons too.
+    const colon = markChannel.lastIndexOf(":");
+    const [layer, channel] = [markChannel.slice(0, colon), Number(markChannel.slice(colon + 1))];
+    page.send({ action: "channel", layer: layer, channel: channel });
+  });
 
   /** The one owner of the marks. */
   shared.reduceMarks = function () {

@@ -214,11 +214,18 @@
     return trigger === page.ids().classesAll ? options.map((option) => option.value) : [];
   };
 
-  // An entry of a legend that stands for a cluster marks its images.
-  document.addEventListener("click", function (event) {
-    const entry = event.target.closest(".ce-legend-pick");
-    if (entry) page.send({ action: "group", images: entry.dataset.images });
-  });
+  /** Put the colour and the number of images beside the name of every class. */
+  shared.drawClasses = function () {
+    const list = document.getElementById(page.ids().classes);
+    const { colours, counts } = list.parentElement.dataset;
+    const [colourOf, countOf] = [JSON.parse(colours), JSON.parse(counts)];
+    list.querySelectorAll(".form-check").forEach(function (row, label) {
+      row.style.setProperty("--ce-swatch", colourOf[label]);
+      row.dataset.count = countOf[label].toLocaleString("en");
+      row.title = row.textContent;
+    });
+    return keep();
+  };
 
   document.addEventListener("input", function (event) {
     const known = page.ids();

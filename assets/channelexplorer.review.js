@@ -16,14 +16,14 @@
     return list && list.offsetParent ? Array.from(list.querySelectorAll(".ce-review-row")) : [];
   }
 
-  const rowOf = (image) => rows().find((row) => row.dataset.image === image);
+  const rowOf = (image) => rows().find((row) => row.dataset.markImage === image);
 
   /** Outline the row that is looked at: the first, where the list no longer has it. */
   function outline() {
     const all = rows();
-    if (all.length && !rowOf(looked)) looked = all[0].dataset.image;
+    if (all.length && !rowOf(looked)) looked = all[0].dataset.markImage;
     all.forEach(function (row) {
-      const is = row.dataset.image === looked;
+      const is = row.dataset.markImage === looked;
       row.classList.toggle("is-current", is);
       row.setAttribute("aria-current", String(is));
     });
@@ -34,7 +34,7 @@
 
   shared.drawReview = function (_list, images) {
     const list = document.getElementById(page.ids().reviewList);
-    observer.observe(list, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-image"] });
+    observer.observe(list, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-mark-image"] });
     const trigger = dash_clientside.callback_context.triggered_id;
     const marked = page.decodeIndices(images || "");
     // A list that has just come is older than the mark that follows a decision.
@@ -44,7 +44,7 @@
   };
 
   function look(row) {
-    looked = row.dataset.image;
+    looked = row.dataset.markImage;
     outline();
     row.scrollIntoView({ block: "nearest" });
     page.send({ action: "only", image: Number(looked) });
@@ -52,7 +52,7 @@
 
   function step(by) {
     const all = rows();
-    const at = all.findIndex((row) => row.dataset.image === looked);
+    const at = all.findIndex((row) => row.dataset.markImage === looked);
     const next = all[at + by];
     if (next) look(next);
     return Boolean(next);
@@ -88,7 +88,7 @@
     const row = event.target.closest(".ce-review-row");
     const button = event.target.closest("[data-review], [data-review-page]");
     if (row) {
-      looked = row.dataset.image;
+      looked = row.dataset.markImage;
       outline();
     } else if (button && button.dataset.review) {
       decide(button.dataset.review);

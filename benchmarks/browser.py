@@ -40,15 +40,17 @@ SETTLED = """() => {
 
 # Remembers when the mouse was let go, and when a view was changed last.
 WATCH = """(gallery) => {
-  const seen = (window.__lasso = { up: 0, last: 0 });
-  const now = () => (seen.last = performance.now());
-  const changed = () => requestAnimationFrame(() => requestAnimationFrame(now));
-  window.addEventListener('mouseup', () => (seen.up = now()), true);
-  const events = ['plotly_afterplot', 'plotly_restyle', 'plotly_relayout', 'plotly_redraw'];
-  document.querySelectorAll('.ce-panel .js-plotly-plot')
-    .forEach(gd => events.forEach(name => gd.on(name, changed)));
-  const options = { childList: true, subtree: true, attributes: true };
-  new MutationObserver(changed).observe(document.getElementById(gallery), options);
+  const seen = (window.__lasso = { up: 0, last: 0, unpainted: 0 });
+  const painted = () => { seen.last = performance.now(); seen.unpainted -= 1; };
+  const changed = () => { seen.unpainted += 1; requestAnimationFrame(() => requestAnimationFrame(painted)); };
+  window.addEventListener('mouseup', () => (seen.up = performance.now()), true);
+  const observer = new MutationObserver(changed);
+  const watch = element => observer.observe(element, { childList: true, subtree: true, attributes: true });
+  document.querySelectorAll('.ce-panel .js-plotly-plot').forEach(gd => {
+    watch(gd);
+    ['plotly_afterplot', 'plotly_restyle', 'plotly_redraw'].forEach(name => gd.on(name, changed));
+  });
+  watch(document.getElementById(gallery));
 }"""
 
 CLEARED = "() => { window.__lasso.up = 0; return !document.querySelector('.ce-gallery .ce-image'); }"
@@ -73,7 +75,8 @@ LINKED = """(gallery) => {
   const all = seen.up && chosen.length && shown === String(chosen.length)
     && graph('heatmap').layout.meta.marked > 0 && (graph('jaccard').layout.shapes || []).length > 0
     && !document.querySelector('._dash-loading-callback');
-  return all && performance.now() - seen.last > 400 ? [seen.last - seen.up, chosen.length] : false;
+  const painted = !seen.unpainted && performance.now() - seen.last > 400;
+  return all && painted ? [seen.last - seen.up, chosen.length] : false;
 }"""
 
 

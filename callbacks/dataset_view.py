@@ -45,4 +45,5 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         State(ids.CLASSES, "options"),
         prevent_initial_call=True,
     )
+    app.clientside_callback(script("drawClasses"), Input(ids.CLASSES, "options"))
     return {"show_sample": show_sample}

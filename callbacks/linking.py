@@ -19,11 +19,10 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     app.clientside_callback(
         script("reduceMarks"),
         Output(ids.MARKS, "data"),
-        # Clicks and lassos in the figures, and keys. The script listens to Plotly itself, as the graphs'
-        # own ``selectedData`` copies every selected point: seconds, for a lasso around thousands.
+        # Clicks and lassos in the figures, clicks on what marks (layouts/attributes.py), and keys. The script
+        # listens to Plotly itself, as the graphs' own ``selectedData`` copies every selected point: seconds,
+        # for a lasso around thousands.
         Input(ids.EVENT, "data"),
-        Input(ids.part("gallery", ALL, ALL), "n_clicks"),
-        Input(ids.part("channel", ALL, ALL), "n_clicks"),
         Input(ids.CLEAR, "n_clicks"),
         Input(ids.UNDO, "n_clicks"),
         State(ids.MARKS, "data"),

@@ -205,7 +205,7 @@ def part(view: Any, name: Any, panel: Any) -> PartId:
     Parameters
     ----------
     view
-        ``scatterplot``, ``jaccard``, ``heatmap``, ``panel``, ``layers``, ``gallery``, ``hierarchy``, …
+        ``scatterplot``, ``jaccard``, ``heatmap``, ``panel``, ``layers``, ``hierarchy``, …
     name
         The part: ``graph``, ``version``, ``status``, ``tick``, ``cancel``, ``close``, …, or a wildcard.
     panel

@@ -28,6 +28,9 @@ from channelexplorer_dash.errors import DatasetError, SelectionError
 
 # Images that one thread works on at a time: long enough to cost nothing, short enough to stop soon.
 _PART = 4096
+# What single precision may change of a normalised value: its scale, difference, product and the exact value
+# itself are each rounded by 2^-24 of it at most.
+_ROUNDING = 2.0**-21
 
 
 def active_count(C: int, top_fraction: float) -> int:
@@ -104,6 +107,7 @@ def active_sets(
     values = values.view()
     values.flags.writeable = False
     shift, scale = np.array(scaling.shift), np.array(scaling.scale)
+    single, live, rounding, margin = _single(scaling, sets.shape[1])
 
     def select(part: slice) -> None:
         rows = chosen[part]
@@ -117,6 +121,10 @@ def active_sets(
             scale,
             sizes,
             dead,
+            single,
+            live,
+            rounding,
+            margin,
             min(k, C - len(dead)),
             sets[part],
             bad[part],
@@ -127,6 +135,29 @@ def active_sets(
     if bad.any():
         raise not_finite(int(bad.sum()), len(bad))
     return sets
+
+
+def _single(scaling: Scaling, words: int) -> tuple[FloatArray, BitArray, float, float]:
+    """Return shift and scale in single precision, the live channels, and what that may change of a value.
+
+    The last two are a share of the value, and what comes beside it, which is infinite where single precision
+    has no such scale. Values that are left as they are do not change.
+    """
+    C = len(scaling.shift)
+    single = np.zeros((2, 64 * words), np.float32)
+    with np.errstate(over="ignore"):
+        single[:, :C] = scaling.shift, scaling.scale
+    flags = np.zeros(64 * words, np.bool_)
+    flags[:C] = ~scaling.dead
+    live = np.packbits(flags, bitorder="little").view("<u8").astype(np.uint64)
+    if not scaling.shift.any() and np.all(scaling.scale == 1):
+        return single, live, 0.0, 0.0
+    used, least = single[1, flags], np.finfo(np.float32).tiny
+    if not np.all((used >= least) & (used < np.inf)):
+        return single, live, _ROUNDING, np.inf
+    # The least numbers of all are rounded by more than their share.
+    moved = np.abs(single[0, :C] - scaling.shift) * scaling.scale
+    return single, live, _ROUNDING, 1.01 * float(moved.max(initial=0.0)) + float(least)
 
 
 def unpacked(sets: BitArray, channels: int) -> BoolArray:

@@ -1,4 +1,10 @@
-"""Compiled selection of each image's largest channels, one row of S in the first-level cache at a time."""
+"""Compiled selection of each image's largest channels, one row of S in the first-level cache at a time.
+
+Most rows take two readings: one normalises in single precision and counts what is above a limit that the
+images before suggest, the next marks what is above two limits around the k-th largest, and the few between
+these are put in order. Where rounding could have changed which are chosen, or the limits are not found, the row
+is done again with exact values.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +13,23 @@ from typing import Any
 import numpy as np
 
 from channelexplorer_dash.core.compiled import compiled
-from channelexplorer_dash.core.lanes import BLOCK, lowest_bit, mark_above
+from channelexplorer_dash.core.lanes import BLOCK, lowest_bit, mark_above, mark_between, scale_row
 
 Array = np.ndarray[Any, Any]
 
 # Channels between two limits that are few enough to be put in order one by one.
-_FEW = 24
+_FEW = 32
+# Ranks on either side of the k-th largest that the two limits aim at, and how often they may miss.
+_REACH = 6
+_MISSES = 4
+# The limit follows the k-th largest of the images before, which differ more than their mean does.
+_MEMORY = 0.75
 # Guesses by interpolation before halving takes over, which ends after 32 steps whatever the values are.
 _GUESSES = 8
 # Ranks that a guess aims beside the k-th largest, so that the next limit most likely lies on its other side.
 _ASIDE = 8
 _NO_SIGN, _INFINITE = 0x7FFFFFFF, 0x7F800000
+_LEAST = -(2**63)
 
 
 @compiled
@@ -28,6 +40,10 @@ def select_largest(
     scale: Array,
     sizes: Array,
     dead: Array,
+    single: Array,
+    live: Array,
+    rounding: float,
+    margin: float,
     k: int,
     sets: Array,
     bad: Array,
@@ -37,7 +53,7 @@ def select_largest(
     Parameters
     ----------
     S
-        float32 (N, C).
+        float32 (N, C), C-contiguous.
     images
         int64 (n,): rows of S.
     shift, scale
@@ -46,6 +62,13 @@ def select_largest(
         float64 (n,): these divide the images' values instead, where they are not 0; or float64 (0,).
     dead
         int64: channels that are never chosen.
+    single
+        float32 (2, 64 · words): shift and scale in single precision, then zeros.
+    live
+        uint64 (words,): the channels that are not dead, packed.
+    rounding, margin
+        What single precision may change of a normalised value: this share of it, and so much beside; infinite
+        where that is not known.
     k
         1 … live channels.
     sets
@@ -55,32 +78,103 @@ def select_largest(
     """
     channels, words = S.shape[1], sets.shape[1]
     values = np.full(BLOCK * words, -np.inf, np.float32)
-    bits = values.view(np.int32)
+    near, padded = np.empty(BLOCK * words, np.float32), np.zeros(BLOCK * words, np.float32)
     marks = np.empty((3, words), np.uint64)
     few, where = np.empty(_FEW, np.float32), np.empty(_FEW, np.int64)
+    keys = np.empty(_FEW, np.int64)
     limit, step = np.float32(0.0), np.float32(1.0)
+    is_quick = sizes.shape[0] == 0 and margin < np.inf
+    first, alive, normalised = S.ctypes.data, live.ctypes.data, near.ctypes.data
+    shifts, scales = single[0].ctypes.data, single[1].ctypes.data
     for at in range(images.shape[0]):
         row = S[images[at]]
-        if sizes.shape[0] == 0:
-            for c in range(channels):
-                values[c] = np.float32((np.float64(row[c]) - shift[c]) * scale[c])
-        elif sizes[at] > 0:
-            for c in range(channels):
-                values[c] = np.float32(np.float64(row[c]) / sizes[at])
-        else:
-            values[:channels] = row
-        # The bits of an absolute value order as it does, and NaN is beyond infinity.
-        largest = np.int32(0)
-        for c in range(channels):
-            largest = max(largest, np.int32(bits[c] & _NO_SIGN))
-        if largest >= _INFINITE:
+        if is_quick:
+            address = first + 4 * channels * images[at]
+            if channels % BLOCK:
+                padded[:channels] = row
+                address = padded.ctypes.data
+            ahead = first + 4 * channels * images[min(at + 1, images.shape[0] - 1)]
+            found = scale_row(address, ahead, shifts, scales, words, limit, alive, normalised)
+            if found >= 0:
+                aim = limit + step * np.float32(found - k)
+                is_sure, aim, step = _choose_nearly(
+                    near, live, rounding, margin, k, aim, step, marks, few, where, keys
+                )
+                if is_sure:
+                    limit = np.float32(_MEMORY) * limit + np.float32(1 - _MEMORY) * aim
+                    sets[at] = marks[1]
+                    continue
+        if not _normalise(row, shift, scale, sizes, at, values):
             bad[at] = True
             continue
         for c in dead:
             values[c] = -np.inf
-        limit, step, chosen = _choose(values, k, channels - dead.shape[0], limit, step, marks, few, where)
-        for word in range(words):
-            sets[at, word] = marks[chosen, word]
+        limit, step, chosen = _choose(
+            values, k, channels - dead.shape[0], limit, step, marks, few, where, keys
+        )
+        sets[at] = marks[chosen]
+
+
+@compiled
+def _choose_nearly(
+    near: Array,
+    live: Array,
+    rounding: float,
+    margin: float,
+    k: int,
+    limit: np.float32,
+    step: np.float32,
+    marks: Array,
+    few: Array,
+    where: Array,
+    keys: Array,
+) -> tuple[bool, np.float32, np.float32]:
+    """Mark the k largest in ``marks[1]``; return whether these are sure, the limit, and its change a rank.
+
+    ``near`` are the normalised values in single precision.
+    """
+    words, numbers, alive = live.shape[0], near.ctypes.data, live.ctypes.data
+    wide, narrow = marks[0].ctypes.data, marks[1].ctypes.data
+    for _ in range(_MISSES):
+        low, high = limit - _REACH * step, limit + _REACH * step
+        counts = mark_between(numbers, words, low, high, alive, wide, narrow)
+        many, fewer = counts >> 32, counts & 0xFFFFFFFF
+        if many > fewer:
+            step = (high - low) / np.float32(many - fewer)
+        if many < k:
+            limit = low - step * np.float32(k - many)
+        elif fewer > k:
+            limit = high + step * np.float32(fewer - k)
+        elif many - fewer > _FEW:
+            limit = low + step * np.float32(many - k)
+        else:
+            count = _list_between(marks[0], marks[1], where)
+            for place in range(count):
+                few[place] = near[where[place]]
+            smallest, largest = _add_largest(few, where, count, k - fewer, keys, marks[1])
+            least, most = np.float64(min(smallest, high)), np.float64(max(largest, low))
+            return least - most >= rounding * (abs(least) + abs(most)) + 2 * margin, limit, step
+    return False, limit, step
+
+
+@compiled
+def _normalise(row: Array, shift: Array, scale: Array, sizes: Array, at: int, values: Array) -> bool:
+    """Write the exact values of a row, and return whether they are finite."""
+    channels = row.shape[0]
+    if sizes.shape[0] == 0:
+        for c in range(channels):
+            values[c] = np.float32((np.float64(row[c]) - shift[c]) * scale[c])
+    elif sizes[at] > 0:
+        for c in range(channels):
+            values[c] = np.float32(np.float64(row[c]) / sizes[at])
+    else:
+        values[:channels] = row
+    # The bits of an absolute value order as it does, and NaN is beyond infinity.
+    bits = values.view(np.int32)
+    largest = np.int32(0)
+    for c in range(channels):
+        largest = max(largest, np.int32(bits[c] & _NO_SIGN))
+    return largest < _INFINITE
 
 
 @compiled
@@ -107,6 +201,7 @@ def _choose(
     marks: Array,
     few: Array,
     where: Array,
+    keys: Array,
 ) -> tuple[np.float32, np.float32, int]:
     """Mark the k largest; return a limit between them and the rest, its change a rank, and the row of marks.
 
@@ -150,7 +245,10 @@ def _choose(
         mark_above(numbers, blocks, lower, rows + width * low)
     if many > k:
         if many - fewer <= _FEW:
-            _add_largest(values, k - fewer, marks[low], marks[high], few, where)
+            count = _list_between(marks[low], marks[high], where)
+            for place in range(count):
+                few[place] = values[where[place]]
+            _add_largest(few, where, count, k - fewer, keys, marks[high])
         else:
             _add_first(k - fewer, marks[low], marks[high])
         low = high
@@ -160,27 +258,39 @@ def _choose(
 
 
 @compiled
-def _add_largest(values: Array, room: int, wide: Array, narrow: Array, few: Array, where: Array) -> None:
-    """Add to ``narrow`` the ``room`` largest of the few channels that are in ``wide`` alone."""
+def _list_between(wide: Array, narrow: Array, where: Array) -> int:
+    """List the few channels that are in ``wide`` alone, and return how many they are."""
     count = 0
     for word in range(wide.shape[0]):
         rest = wide[word] & ~narrow[word]
         while rest != 0:
             where[count] = 64 * word + lowest_bit(rest)
-            few[count] = values[where[count]]
             rest &= rest - np.uint64(1)
             count += 1
-    for place in range(count, _FEW):
-        few[place] = -np.inf
+    return count
+
+
+@compiled
+def _add_largest(
+    few: Array, where: Array, count: int, room: int, keys: Array, narrow: Array
+) -> tuple[np.float32, np.float32]:
+    """Add the ``room`` largest of a few; return the smallest of these, and the largest of the others."""
     for place in range(count):
-        # Those that come first: the larger ones, and the equal ones before it.
+        # Of equal values the first one is the largest; 0 and -0 are equal.
+        keys[place] = (_key(few[place] + np.float32(0.0)) << 32) - place
+    for place in range(count, _FEW):
+        keys[place] = _LEAST
+    smallest, largest = np.float32(np.inf), np.float32(-np.inf)
+    for place in range(count):
         ahead = 0
         for other in range(_FEW):
-            ahead += few[other] > few[place]
-        for other in range(place):
-            ahead += few[other] == few[place]
+            ahead += keys[other] > keys[place]
         if ahead < room:
             narrow[where[place] >> 6] |= np.uint64(1) << np.uint64(where[place] & 63)
+            smallest = min(smallest, few[place])
+        else:
+            largest = max(largest, few[place])
+    return smallest, largest
 
 
 @compiled

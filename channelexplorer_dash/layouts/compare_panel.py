@@ -17,7 +17,7 @@ from channelexplorer_dash.explorer.comparing import (
     PairAccuracy,
 )
 from channelexplorer_dash.indices import encode_indices
-from channelexplorer_dash.layouts.attributes import aria, data
+from channelexplorer_dash.layouts.attributes import aria, data, marks_channel, marks_group
 from channelexplorer_dash.layouts.help import help_button
 from channelexplorer_dash.layouts.measures import short_number
 from channelexplorer_dash.layouts.status import status_line
@@ -215,7 +215,7 @@ def _confused_pair(pair: ConfusedPair, class_names: tuple[str, ...], urls: Urls,
         type="button",
         title="Mark these images",
         **aria(label=f"{names}: {len(images):,} images. Marks them."),
-        **data(images=encode_indices(images)),
+        **marks_group(encode_indices(images)),
     )
 
 
@@ -247,10 +247,10 @@ def matched_list(found: MatchedChannels, link: str) -> list[Component]:
                 html.Td(
                     html.Button(
                         str(one),
-                        id=ids.part("channel", "matched", f"{first.name}:{one}"),
                         className="ce-chip is-shared",
                         type="button",
                         **aria(label=f"Look at channel {one} of {first.name}"),
+                        **marks_channel(first.name, one),
                     )
                 ),
                 html.Td(str(other)),

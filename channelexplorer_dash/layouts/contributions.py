@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from channelexplorer_dash import ids
 from channelexplorer_dash.figures.confusion import confusion_figure, output_name
 from channelexplorer_dash.indices import encode_indices
-from channelexplorer_dash.layouts.attributes import aria
+from channelexplorer_dash.layouts.attributes import aria, marks_channel
 from channelexplorer_dash.layouts.controls import Choice, select
 from channelexplorer_dash.layouts.help import help_button
 from channelexplorer_dash.layouts.icons import icon
@@ -215,7 +215,7 @@ def _shown(
 ) -> Component:
     groups = [
         html.Div(
-            [overlaid(view, mark, rows[image], urls, f"contrast-{mark.channel}") for image in images],
+            [overlaid(view, mark, rows[image], urls) for image in images],
             className="ce-thumbs",
             **aria(label=f"Group {name}"),
         )
@@ -232,11 +232,11 @@ def _shown(
 def _channel_chip(layer: str, channel: int, auc: float) -> Component:
     return html.Button(
         [str(channel), html.Span(f" {auc:.2f}", className="ce-count")],
-        id=ids.part("channel", "contrast", f"{layer}:{channel}"),
         className="ce-chip",
         type="button",
         title=f"Alone: AUC {auc:.3f} for A" + (", so it is larger in B" if auc < 0.5 else ""),
         **aria(label=f"Look at channel {channel}"),
+        **marks_channel(layer, channel),
     )
 
 

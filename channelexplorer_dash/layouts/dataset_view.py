@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import dash_bootstrap_components as dbc
 import numpy as np
@@ -13,7 +15,7 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.datasets.base import Dataset
 from channelexplorer_dash.datasets.filtering import FilterColumn, filter_columns, ticked, written
 from channelexplorer_dash.figures.theme import class_colours
-from channelexplorer_dash.layouts.attributes import aria
+from channelexplorer_dash.layouts.attributes import aria, data
 from channelexplorer_dash.layouts.inspector import thumbnail_button
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import ImageRow, Sample
@@ -49,11 +51,14 @@ def dataset_view(view: View, dataset: Dataset, sample: Sample, licence: str) -> 
                 className="ce-row",
             ),
             _filter(len(names)),
-            dbc.Checklist(
-                id=ids.CLASSES,
-                options=_options(dataset),
-                value=chosen,
-                className="ce-classes",
+            html.Div(
+                dbc.Checklist(
+                    id=ids.CLASSES,
+                    options=[{"value": label, "label": name} for label, name in enumerate(names)],
+                    value=chosen,
+                    className="ce-classes",
+                ),
+                **_beside_classes(dataset),
             ),
             *row_filter(view, filter_columns(dataset)),
             html.Div(
@@ -103,7 +108,7 @@ def sample_preview(sample: Sample) -> list[int]:
 
 def preview(view: View, rows: Sequence[ImageRow], urls: Urls) -> list[Component]:
     """Return the thumbnails of the Dataset View."""
-    return [thumbnail_button(view, row, urls, "preview") for row in rows]
+    return [thumbnail_button(view, row, urls) for row in rows]
 
 
 def notes(lines: Sequence[str]) -> list[Component]:
@@ -152,23 +157,14 @@ def _extent(drawn: int, of: int) -> str:
     return f"{of:,} images" if drawn == of else f"{drawn:,} of {of:,}"
 
 
-def _options(dataset: Dataset) -> list[dict[str, object]]:
-    counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
-    colours = class_colours(len(dataset.class_names))
-    return [
-        {
-            "value": label,
-            "label": html.Span(
-                [
-                    html.Span(className="ce-swatch", style={"backgroundColor": colours[label]}),
-                    html.Span(name, className="ce-class-name", title=name),
-                    html.Span(f"{counts[label]:,}", className="ce-count"),
-                ],
-                className="ce-class",
-            ),
-        }
-        for label, name in enumerate(dataset.class_names)
-    ]
+def _beside_classes(dataset: Dataset) -> dict[str, Any]:
+    """Return the colours and counts that the page's script puts beside the names.
+
+    As components of their own, those of a thousand classes would cost every update of the page seconds.
+    """
+    count = len(dataset.class_names)
+    counts = np.bincount(dataset.labels, minlength=count).tolist()
+    return data(colours=json.dumps(class_colours(count)), counts=json.dumps(counts))
 
 
 def _filter(classes: int) -> Component:

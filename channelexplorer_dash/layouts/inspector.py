@@ -8,7 +8,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.layouts.attributes import aria
+from channelexplorer_dash.layouts.attributes import aria, marks_channel, marks_image
 from channelexplorer_dash.layouts.contributions import ablate_buttons, ablation_parts, contrast_parts
 from channelexplorer_dash.layouts.controls import Choice
 from channelexplorer_dash.layouts.icons import icon
@@ -87,16 +87,14 @@ def gallery(view: View, rows: Sequence[ImageRow], total: int, urls: Urls) -> lis
     return [
         head,
         html.Div(
-            [thumbnail_button(view, row, urls, "image", with_text=True) for row in rows],
+            [thumbnail_button(view, row, urls, with_text=True) for row in rows],
             className="ce-thumbs ce-gallery",
         ),
         *(more if total > len(rows) else []),
     ]
 
 
-def thumbnail_button(
-    view: View, row: ImageRow, urls: Urls, part: str, *, with_text: bool = False
-) -> Component:
+def thumbnail_button(view: View, row: ImageRow, urls: Urls, *, with_text: bool = False) -> Component:
     """Return one image as a button that marks it."""
     wrong = row.correct is False
     said = f"{row.source}: {row.label_name}"
@@ -115,11 +113,11 @@ def thumbnail_button(
             *decision_mark(row),
             *(_caption(row, wrong) if with_text else []),
         ],
-        id=ids.part("gallery", part, row.image_id),
         className="ce-image" + (" is-wrong" if wrong else ""),
         title=said,
         type="button",
         **aria(label=f"{said}. Marks this image."),
+        **marks_image(row.image_id),
     )
 
 
@@ -154,7 +152,7 @@ def channel_card(
             ),
             html.P("Most activating images, with the channel laid over them", className="ce-label"),
             html.Div(
-                [overlaid(view, mark, row, urls, "top") for row in rows],
+                [overlaid(view, mark, row, urls) for row in rows],
                 className="ce-thumbs ce-top-images",
             ),
             ablate_buttons("channel", detail.layer.name, [detail.channel], "Ablate"),
@@ -173,7 +171,7 @@ def pair_card(view: View, detail: PairDetail, rows: Sequence[ImageRow], urls: Ur
             html.Div([html.H2("Pair"), html.Span(layer, className="ce-tag")], className="ce-section-head"),
             html.Div(
                 [
-                    thumbnail_button(view, first, urls, "first", with_text=True),
+                    thumbnail_button(view, first, urls, with_text=True),
                     html.Div(
                         [
                             html.Span(f"{detail.similarity:.2f}", className="ce-pair-figure"),
@@ -181,7 +179,7 @@ def pair_card(view: View, detail: PairDetail, rows: Sequence[ImageRow], urls: Ur
                         ],
                         className="ce-pair-similarity",
                     ),
-                    thumbnail_button(view, second, urls, "second", with_text=True),
+                    thumbnail_button(view, second, urls, with_text=True),
                 ],
                 className="ce-pair",
             ),
@@ -231,10 +229,10 @@ def _channels(layer: str, group: str, title: str, channels: Sequence[int]) -> Co
     chips: list[Component] = [
         html.Button(
             str(channel),
-            id=ids.part("channel", group, f"{layer}:{channel}"),
             className=f"ce-chip is-{group}",
             type="button",
             **aria(label=f"Look at channel {channel}"),
+            **marks_channel(layer, channel),
         )
         for channel in channels[:CHIPS_SHOWN]
     ]

@@ -6,7 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from channelexplorer_dash.figures.colouring import Colouring, LegendEntry
-from channelexplorer_dash.layouts.attributes import data
+from channelexplorer_dash.layouts.attributes import marks_group
 
 ENTRIES_SHOWN = 30
 
@@ -39,5 +39,5 @@ def _entry(entry: LegendEntry) -> Component:
         className="ce-legend-entry ce-legend-pick",
         type="button",
         title=title,
-        **data(images=entry.images),
+        **marks_group(entry.images),
     )

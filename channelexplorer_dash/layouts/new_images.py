@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.explorer.new_images import Placed, PlacedImage, Taken
-from channelexplorer_dash.layouts.attributes import aria, data
+from channelexplorer_dash.layouts.attributes import aria, data, marks_channel
 from channelexplorer_dash.layouts.help import help_button
 from channelexplorer_dash.layouts.inspector import thumbnail_button
 from channelexplorer_dash.layouts.new_latents import LatentChoices, latent_form, numbered, picture
@@ -95,7 +95,7 @@ def cards(
     """
     found: list[Component] = [html.P(note, className="ce-more") for note in notes]
     for position, image in enumerate(images):
-        parts = [_layer(placed, position, number, view, rows, urls) for number, placed in enumerate(layers)]
+        parts = [_layer(placed, position, view, rows, urls) for placed in layers]
         answered = layers[0].images[position].answers if layers else ()
         found.append(
             html.Article(
@@ -134,14 +134,12 @@ def _answers(answers: Sequence[tuple[str, float]]) -> list[Component]:
     ]
 
 
-def _layer(
-    placed: Placed, position: int, number: int, view: View, rows: Mapping[int, ImageRow], urls: Urls
-) -> Component:
+def _layer(placed: Placed, position: int, view: View, rows: Mapping[int, ImageRow], urls: Urls) -> Component:
     image, layer = placed.images[position], placed.layer.name
     near = [
         html.Div(
             [
-                thumbnail_button(view, rows[neighbour], urls, f"new-{position}-{number}"),
+                thumbnail_button(view, rows[neighbour], urls),
                 html.Span(f"J {similarity:.2f}", className="ce-count"),
             ],
             className="ce-new-neighbour",
@@ -161,22 +159,22 @@ def _layer(
                 f"{len(image.shared)} of its {image.active} active channels are active in theirs",
                 className="ce-label",
             ),
-            html.Div(_chips(image, layer, position), className="ce-chips"),
+            html.Div(_chips(image, layer), className="ce-chips"),
         ],
         className="ce-new-layer",
     )
 
 
-def _chips(image: PlacedImage, layer: str, position: int) -> list[Component]:
+def _chips(image: PlacedImage, layer: str) -> list[Component]:
     k = len(image.neighbours)
     chips: list[Component] = [
         html.Button(
             str(channel),
-            id=ids.part("channel", f"new-{position}", f"{layer}:{channel}"),
             className="ce-chip is-shared",
             type="button",
             title=f"Active in {count} of the {k} nearest images",
             **aria(label=f"Look at channel {channel}, active in {count} of the {k} nearest images"),
+            **marks_channel(layer, channel),
         )
         for channel, count in zip(image.shared[:CHANNELS_SHOWN], image.sharing[:CHANNELS_SHOWN], strict=True)
     ]

@@ -105,10 +105,7 @@ def latent_cards(
     """
     found: list[Component] = [html.P(note, className="ce-more") for note in notes]
     for position, latent in enumerate(latents):
-        parts = [
-            _layer(placed, position, number, view, class_names, rows, urls)
-            for number, placed in enumerate(layers)
-        ]
+        parts = [_layer(placed, position, view, class_names, rows, urls) for placed in layers]
         drawn = layers[0].latents[position].images[-1] if layers else None
         found.append(
             html.Article(
@@ -165,13 +162,12 @@ def _image(drawn: np.ndarray | None, position: int) -> list[Component]:
 def _layer(
     placed: PlacedLatents,
     position: int,
-    number: int,
     view: View,
     class_names: Sequence[str],
     rows: Mapping[int, ImageRow],
     urls: Urls,
 ) -> Component:
-    latent, part = placed.latents[position], f"latent-{position}-{number}"
+    latent = placed.latents[position]
     stepped = bool(latent.timesteps.any() or latent.placed.any())
     nearest = 1 if len(latent.timesteps) > 1 else latent.near.shape[1]
     heads = ["timestep", "class", "placed at", "near"] if stepped else ["class", "near"]
@@ -183,7 +179,7 @@ def _layer(
                 *([_found(str(latent.placed[at]), latent.placed_share[at])] if stepped else []),
                 html.Td(
                     [
-                        thumbnail_button(view, rows[near], urls, f"{part}-{at}")
+                        thumbnail_button(view, rows[near], urls)
                         for near in latent.near[at, :nearest].tolist()
                         if near in rows
                     ],

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dash import html
 from dash.development.base_component import Component
 
-from channelexplorer_dash import ids
-from channelexplorer_dash.layouts.attributes import aria
+from channelexplorer_dash.layouts.attributes import aria, marks_image
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import ImageRow
 from channelexplorer_dash.selection import ChannelMark, View
 
 
-def overlaid(view: View, mark: ChannelMark, row: ImageRow, urls: Urls, part: str) -> Component:
-    """Return one image with a channel laid over it, as a button that marks it; ``part`` is of its id."""
+def overlaid(view: View, mark: ChannelMark, row: ImageRow, urls: Urls) -> Component:
+    """Return one image with a channel laid over it, as a button that marks it."""
     said = f"{row.source}: {row.label_name}"
     return html.Button(
         [
@@ -22,9 +21,9 @@ def overlaid(view: View, mark: ChannelMark, row: ImageRow, urls: Urls, part: str
             ),
             html.Img(src=urls.overlay(view, mark, row.image_id), alt="", className="ce-overlay"),
         ],
-        id=ids.part("gallery", part, row.image_id),
         className="ce-image",
         title=said,
         type="button",
         **aria(label=f"{said}. Marks this image."),
+        **marks_image(row.image_id),
     )

@@ -9,7 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.layouts.attributes import aria, data
+from channelexplorer_dash.layouts.attributes import aria, data, marks_image
 from channelexplorer_dash.layouts.controls import select
 from channelexplorer_dash.layouts.guide import view_help
 from channelexplorer_dash.layouts.inspector import decision_mark
@@ -186,12 +186,12 @@ def _row(view: View, review: LabelReview, position: int, row: ImageRow, urls: Ur
             html.Span(f"{score:.3f}", className="ce-review-score"),
             html.Span(precision, className="ce-review-precision", title="expected precision up to here"),
         ],
-        id=ids.part("gallery", "review", row.image_id),
         className="ce-review-row",
         title=said,
         type="button",
         **aria(label=f"{said}, expected precision up to here {precision}. Marks this image."),
-        **data(image=str(row.image_id), proposed=str(proposed)),
+        **marks_image(row.image_id),
+        **data(proposed=str(proposed)),
     )
 
 

@@ -12,7 +12,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.layouts.attributes import aria
+from channelexplorer_dash.layouts.attributes import aria, marks_channel
 from channelexplorer_dash.layouts.contributions import LINE
 from channelexplorer_dash.layouts.controls import Choice, select
 from channelexplorer_dash.layouts.help import help_button
@@ -247,10 +247,10 @@ def _row(
         cells.append(html.Td(number(value), className="ce-score", style={"--ce-share": f"{share:.0f}%"}))
     button = html.Button(
         str(channel),
-        id=ids.part("channel", "row", f"{table.layer.name}:{channel}"),
         className="ce-link",
         type="button",
         **aria(label=f"Look at channel {channel}"),
+        **marks_channel(table.layer.name, channel),
     )
     return html.Tr(
         [html.Th(button, scope="row"), *cells],

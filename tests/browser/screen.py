@@ -194,8 +194,8 @@ class Screen:
     def gallery(self) -> list[int]:
         """Return the images of the gallery."""
         buttons = self.page.locator(f"#{ids.GALLERY} .ce-image")
-        names: list[str] = buttons.evaluate_all("found => found.map(button => button.id)")
-        return [int(json.loads(name)["panel"]) for name in names]
+        images: list[str] = buttons.evaluate_all("found => found.map(button => button.dataset.markImage)")
+        return [int(image) for image in images]
 
     def marked(self, layers: Sequence[str] | None = None) -> dict[str, Any]:
         """Return the marked images as each part of the page shows them."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from channelexplorer_dash import ids
 from tests.browser.conftest import Open
 from tests.browser.screen import VIEWS
 from tests.browser.serving import UP_SECONDS, end
@@ -94,7 +95,12 @@ def test_a_script_opens_its_own_model_and_data(address: str, browse: Open) -> No
     for layer in screen.panels():
         for name in VIEWS:
             assert screen.figure(name, layer)["n"] == 48
-    assert screen.page.locator(".ce-class-name").all_inner_texts() == ["lying", "standing", "slanting"]
+    classes = screen.page.locator(f"#{ids.CLASSES} label")
+    assert classes.all_inner_texts() == [
+        "lying",
+        "standing",
+        "slanting",
+    ]
     figures = screen.page.locator(".ce-layer-figure").all_inner_texts()
     assert len(figures) >= 3 and all(re.fullmatch(r"[01]\.\d\d", figure) for figure in figures)
     picture = screen.page.locator(".ce-sample img").first

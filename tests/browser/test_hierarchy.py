@@ -48,7 +48,7 @@ def test_a_cluster_of_the_legend_and_a_part_of_a_class_mark_their_images(
     cluster = screen.page.locator(".ce-legend-pick").first
     cluster.wait_for()
     cluster.click()
-    images = decode_indices(cluster.get_attribute("data-images") or "")
+    images = decode_indices(cluster.get_attribute("data-mark-group") or "")
     screen.eventually(lambda: screen.selection().marks.images, images)
     screen.page.wait_for_function(PARTS)
     screen.settle()

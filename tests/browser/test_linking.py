@@ -43,7 +43,7 @@ def sample_of(explorer: Explorer) -> list[int]:
 
 
 def image_of(button: Locator) -> int:
-    return int(button.evaluate("button => JSON.parse(button.id).panel"))
+    return int(button.evaluate("button => button.dataset.markImage"))
 
 
 def active_sets(S: npt.NDArray[np.float32], sample: list[int], share: float = 0.2) -> dict[int, set[int]]:

@@ -11,7 +11,7 @@ from tests.browser.screen import Screen
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
 QUERY = "?per_class=12&projection=pca&layer=layer4.0"
-IMAGES = "rows => rows.map(row => Number(row.dataset.image))"
+IMAGES = "rows => rows.map(row => Number(row.dataset.markImage))"
 
 
 def test_labels_are_reviewed_by_keys(screen: Screen, explorer: Explorer) -> None:

@@ -46,7 +46,7 @@ def test_what_changed_is_told(call: Call, functions: Callbacks) -> None:
     content, figure = until_idle(lambda: show(call, functions))
     text = str(content)
     assert "changed most" in text and "Newly confused by untrained" in text
-    assert "data-images" in text and "kNN" in text
+    assert "data-mark-group" in text and "kNN" in text
     assert figure["layout"]["meta"]["view"] == "cka"
     assert len(figure["data"][0]["text"]) == len(figure["layout"]["yaxis"]["ticktext"])
 

@@ -63,11 +63,13 @@ def test_a_page_of_the_list_is_shown_in_the_order_of_suspicion(
     call: Call, functions: Callbacks, computed: View, ranked: LabelReview
 ) -> None:
     children, facts = call(functions["list_labels"], "key", None, "all", "all", 0, computed.to_json())
-    images = [row.id["panel"] for row in rows(children)]
+    images = [int(row.to_plotly_json()["props"]["data-mark-image"]) for row in rows(children)]
     assert images == ranked.image_ids[:25].tolist()
     assert "expected to be wrong" in str(facts[0])
     children, _ = call(functions["list_labels"], "key", None, "all", "all", 99, computed.to_json())
-    assert [row.id["panel"] for row in rows(children)] == ranked.image_ids[100:].tolist()
+    assert [
+        int(row.to_plotly_json()["props"]["data-mark-image"]) for row in rows(children)
+    ] == ranked.image_ids[100:].tolist()
     children, _ = call(functions["list_labels"], "key", None, "3", "open", 0, computed.to_json())
     of_three = {3} & {int(label) for label in (*ranked.given, *ranked.proposed)}
     assert of_three
@@ -83,7 +85,7 @@ def test_decisions_take_images_off_the_list_and_undo_brings_them_back(
 ) -> None:
     def open_images() -> list[int]:
         children, _ = call(functions["list_labels"], "key", None, "all", "open", 0, computed.to_json())
-        return [row.id["panel"] for row in rows(children)]
+        return [int(row.to_plotly_json()["props"]["data-mark-image"]) for row in rows(children)]
 
     def decide(action: str, image: int, chosen: str = "proposed", author: str = "Ann") -> str:
         event = {"action": action, "image": image, "proposed": 6, "n": 1}
@@ -101,7 +103,10 @@ def test_decisions_take_images_off_the_list_and_undo_brings_them_back(
     assert [found[i].author for i in (first, third)] == ["Ann", explorer.labels.reviewer]
     assert not {first, second, third} & set(open_images())
     children, _ = call(functions["list_labels"], "key", None, "all", "relabel", 0, computed.to_json())
-    assert [row.id["panel"] for row in rows(children)] == [second, third]
+    assert [int(row.to_plotly_json()["props"]["data-mark-image"]) for row in rows(children)] == [
+        second,
+        third,
+    ]
     shown = call(functions["show_gallery"], encode_indices([second]), None, True, None, computed.to_json())
     signs = [one for one in components(shown) if "ce-decision" in str(getattr(one, "className", ""))]
     assert [sign.title for sign in signs] == ["relabelled 6"]

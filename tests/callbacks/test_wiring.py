@@ -107,7 +107,7 @@ def test_patterns_name_parts_that_exist(
     app: Dash, functions: Callbacks, known: list[Any], known_side: list[Any]
 ) -> None:
     # Parts of the inspector's cards, of the profile's rows and of the scorecard come with the answers.
-    later = {("gallery", "*"), ("channel", "*"), ("layers", "row"), ("ablate", "*")}
+    later = {("layers", "row"), ("ablate", "*")}
     later |= {("scorecard", "sort"), ("scorecard", "turn")}
     there = {(one["view"], one["part"]) for one in (*known, *known_side) if isinstance(one, dict)}
     for _, component in dependencies(app):
