@@ -27,7 +27,7 @@ from channelexplorer_dash.core.normalise import Scaling, image_sizes
 from channelexplorer_dash.errors import DatasetError, SelectionError
 
 # Images that one thread works on at a time: long enough to cost nothing, short enough to stop soon.
-_PART = 4096
+_PART = 1024
 # What single precision may change of a normalised value: its scale, difference, product and the exact value
 # itself are each rounded by 2^-24 of it at most.
 _ROUNDING = 2.0**-21
@@ -100,7 +100,7 @@ def active_sets(
     if len(chosen) and not (chosen.min() >= 0 and chosen.max() < N):
         raise DatasetError(f"The images asked for must be among the {N:,} of the activation summary.")
     dead: IntArray = np.flatnonzero(scaling.dead)
-    sets = np.zeros((len(chosen), -(-C // 64)), np.uint64)
+    sets = np.empty((len(chosen), -(-C // 64)), np.uint64)
     bad = np.zeros(len(chosen), np.bool_)
     # Numba compiles anew for arrays that may not be written, such as memory maps: these are always such, and
     # the small ones never.

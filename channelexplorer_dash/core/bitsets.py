@@ -174,20 +174,25 @@ def active_counts(sets: Array, order: Array, starts: Array, counts: Array) -> No
     starts
         int64 (K + 1,): where in ``order`` each class begins, and the end.
     counts
-        int64 (K, C), added to.
+        int32 (K, C), added to.
     """
     words = -(-sets.shape[1] // WORDS) * WORDS
-    rows = np.zeros((_BATCH, words), np.uint64)
-    offsets = (np.arange(_BATCH) * 8 * words).astype(np.int32)
+    longest = 0
+    for label in range(counts.shape[0]):
+        longest = max(longest, starts[label + 1] - starts[label])
+    # No more than is needed: a large buffer comes from the system, which clears it first.
+    batch = min(_BATCH, -(-longest // TURN) * TURN)
+    rows = np.zeros((batch, words), np.uint64)
+    offsets = (np.arange(batch) * 8 * words).astype(np.int32)
     planes = np.empty((_DEPTH, WORDS), np.uint64)
     part = np.empty(LANES, np.int32)
     for label in range(counts.shape[0]):
         for first in range(starts[label], starts[label + 1], _BATCH):
             size = min(_BATCH, starts[label + 1] - first)
             length = -(-size // TURN) * TURN
-            for row in range(length):
-                for word in range(sets.shape[1]):
-                    rows[row, word] = sets[order[first + row], word] if row < size else np.uint64(0)
+            for row in range(size):
+                rows[row, : sets.shape[1]] = sets[order[first + row]]
+            rows[size:length] = 0
             depth = 4
             while size >> depth:
                 depth += 1

@@ -9,6 +9,9 @@ Sets are packed, as :func:`~channelexplorer_dash.core.active.active_sets` return
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,6 +29,10 @@ from channelexplorer_dash.errors import DatasetError
 
 # Images whose pairs with all that follow them are one piece of work.
 _ROWS = 1024
+# Classes whose channels one thread counts at a time.
+_CLASSES = 32
+# Numbers of a temporary array that stays in the cache.
+_CACHED_NUMBERS = 2**16
 # Bytes of the similarities of some images with all, where only the largest are kept.
 _BLOCK_BYTES = 64 * 2**20
 # Similarities are summed as whole numbers of 2^-_FRACTION, or coarser where so many do not fit in 63 bits.
@@ -155,7 +162,9 @@ def class_jaccard(
     return (sums / pairs).astype(np.float32)
 
 
-def active_frequencies(sets: BitArray, labels: npt.ArrayLike, channels: int) -> tuple[IntArray, IntArray]:
+def active_frequencies(
+    sets: BitArray, labels: npt.ArrayLike, channels: int, threads: int = 1
+) -> tuple[IntArray, IntArray]:
     """Return in how many active sets of each class each channel is.
 
     Parameters
@@ -166,6 +175,8 @@ def active_frequencies(sets: BitArray, labels: npt.ArrayLike, channels: int) -> 
         int64 (N,).
     channels
         C.
+    threads
+        How many threads share the classes.
 
     Returns
     -------
@@ -179,51 +190,96 @@ def active_frequencies(sets: BitArray, labels: npt.ArrayLike, channels: int) -> 
     DatasetError
         If ``sets`` are not packed, or shapes do not fit.
     """
-    from channelexplorer_dash.core.bitsets import active_counts
-
     packed = _packed(sets)
     if packed.shape[1] != -(-channels // 64):
         raise DatasetError(f"Active sets of {packed.shape[1]} words do not hold {channels:,} channels.")
-    classes, rank, images = np.unique(
-        label_array(labels, len(packed)), return_inverse=True, return_counts=True
-    )
-    counts = np.zeros((len(classes), channels), np.int64)
-    starts = np.concatenate([[0], np.cumsum(images)])
-    active_counts(packed, np.argsort(rank, kind="stable"), starts, counts)
+    classes, images = np.unique(label_array(labels, len(packed)), return_counts=True)
+    counts = np.empty((len(classes), channels), np.int64)
+
+    def keep(part: slice, found: npt.NDArray[np.int32]) -> None:
+        counts[part] = found[:, :channels]
+
+    _count(packed, labels, images, keep, threads)
     return classes, counts
 
 
-def expected_overlap(frequencies: npt.ArrayLike) -> FloatArray:
+def expected_overlap(sets: BitArray, labels: npt.ArrayLike, threads: int = 1) -> FloatArray:
     """Return the Jaccard similarity at the expected intersection of two classes, in closed form.
 
     For images drawn independently from classes c and d the expected intersection of their active sets is
-    E[I] = Σ_ch f[c, ch] · f[d, ch] (for c ≠ d this is exactly the mean over all pairs), and the expected size
-    of a set is a_c = Σ_ch f[c, ch]; the result is E[I] / (a_c + a_d − E[I]). Where all sets have k channels
-    this is E[I] / (2k − E[I]). As x / (2k − x) is convex, it then is at most the mean similarity (Jensen),
-    and equal to it where all pairs overlap alike. It costs one K × K product instead of all pairs of images.
-    On the diagonal the two draws may be the same image.
+    E[I] = Σ_ch f[c, ch] · f[d, ch], with f the share of a class's images in which a channel is active (for
+    c ≠ d this is exactly the mean over all pairs), and the expected size of a set is a_c = Σ_ch f[c, ch]; the
+    result is E[I] / (a_c + a_d − E[I]). Where all sets have k channels this is E[I] / (2k − E[I]). As
+    x / (2k − x) is convex, it then is at most the mean similarity (Jensen), and equal to it where all pairs
+    overlap alike. It costs one K × K product instead of all pairs of images. On the diagonal the two draws
+    may be the same image.
 
     Parameters
     ----------
-    frequencies
-        float (K, C): share of the images of a class in which a channel is active, 0 … 1.
+    sets
+        uint64 (N, ⌈C / 64⌉).
+    labels
+        int64 (N,).
+    threads
+        How many threads share the classes; the product has those of BLAS.
 
     Returns
     -------
     numpy.ndarray
-        float32 (K, K). Where all sets of two classes are empty, 1.
+        float32 (K, K), of the labels that occur, ascending. Where all sets of two classes are empty, 1.
+
+    Raises
+    ------
+    DatasetError
+        If ``sets`` are not packed, or shapes do not fit.
     """
-    share = np.asarray(frequencies, dtype=np.float32)
-    if share.ndim != 2:
-        raise DatasetError(f"Active frequencies must be classes × channels; these have shape {share.shape}.")
+    packed = _packed(sets)
+    _, images = np.unique(label_array(labels, len(packed)), return_counts=True)
+    share = np.empty((len(images), 64 * packed.shape[1]), np.float32)
+    size = np.empty(len(images), np.float32)
+
+    def divide(part: slice, counts: npt.NDArray[np.int32]) -> None:
+        np.divide(counts, images[part, None], out=share[part], casting="same_kind")
+        size[part] = counts.sum(axis=1) / images[part]
+
+    _count(packed, labels, images, divide, threads)
     overlap: FloatArray = share @ share.T
-    size = share.sum(axis=1, dtype=np.float64).astype(np.float32)
-    union = np.add.outer(size, size)
-    union -= overlap
-    empty = union <= 0
-    overlap[empty] = union[empty] = 1.0
-    overlap /= union
+    with np.errstate(invalid="ignore"):
+        for part in chunks(len(size), len(size), _CACHED_NUMBERS):
+            overlap[part] /= np.add.outer(size[part], size) - overlap[part]
+    empty = np.flatnonzero(size == 0)
+    overlap[np.ix_(empty, empty)] = 1.0
     return overlap
+
+
+def _count(
+    packed: BitArray,
+    labels: npt.ArrayLike,
+    images: IntArray,
+    use: Callable[[slice, npt.NDArray[np.int32]], None],
+    threads: int,
+) -> None:
+    """Hand on in how many sets of some classes each channel is, while that is in the cache.
+
+    ``images`` are those of each label that occurs; the counts are int32 (classes, 64 · words).
+    """
+    from channelexplorer_dash.core.bitsets import active_counts
+
+    order, starts = np.argsort(_narrow(labels), kind="stable"), np.concatenate([[0], np.cumsum(images)])
+
+    def count(part: slice) -> None:
+        counts = np.zeros((part.stop - part.start, 64 * packed.shape[1]), np.int32)
+        active_counts(packed, order, starts[part.start : part.stop + 1], counts)
+        use(part, counts)
+
+    for _ in each(count, list(chunks(len(images), 1, _CLASSES)), threads):
+        pass
+
+
+def _narrow(labels: npt.ArrayLike) -> npt.NDArray[np.integer[Any]]:
+    """Return labels in their smallest type: NumPy sorts small numbers by their digits, 20 times as fast."""
+    array = np.asarray(labels)
+    return array.astype(np.result_type(np.min_scalar_type(array.min()), np.min_scalar_type(array.max())))
 
 
 def _packed(sets: BitArray) -> BitArray:

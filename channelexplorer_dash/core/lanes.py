@@ -32,7 +32,7 @@ _BITS = ir.VectorType(ir.IntType(64), WORDS)
 _BYTES = 8 * WORDS
 _PART = 32  # lanes unpacked at once
 _LINE = 64  # bytes that are fetched from memory at once
-_READ_ONCE_DATA = (0, 3, 1)  # how LLVM's prefetch is to fetch: for reading, into all caches, data
+_READ_ONCE_DATA = (0, 2, 1)  # how LLVM's prefetch is to fetch: for reading, into all caches, data
 
 Build = Callable[[Any, Any, Any, Any], Any]
 
@@ -127,22 +127,18 @@ def _mark_above(typing: Any, values: Any, blocks: Any, limit: Any, marks: Any) -
 
 
 def _scale_row(
-    typing: Any, row: Any, ahead: Any, shift: Any, scale: Any, blocks: Any, limit: Any, live: Any, values: Any
+    typing: Any, row: Any, shift: Any, scale: Any, blocks: Any, limit: Any, live: Any, values: Any
 ) -> tuple[Any, Build]:
-    """Normalise a row: ``scale_row(row, ahead, shift, scale, blocks, limit, live, values)``.
+    """Normalise a row: ``scale_row(row, shift, scale, blocks, limit, live, values) -> count``.
 
     All are float32, 64 a block, but ``live``, of which each block has one word. Writes (row − shift) · scale,
     and returns how many of the live ones are above the limit; -1 if any, live or not, is NaN or infinite.
-    ``ahead`` is the row that comes next, and is fetched from memory meanwhile.
     """
     numbers = ir.VectorType(ir.FloatType(), BLOCK)
     word = ir.IntType(64)
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        row, ahead, shift, scale, blocks, limit, live, values = arguments
-        address = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [address, *[ir.IntType(32)] * 3])
-        prefetch = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0")
+        row, shift, scale, blocks, limit, live, values = arguments
         limits = _spread(b, limit, BLOCK)
         zeros = ir.Constant(numbers, None)
         count, poison = cgutils.alloca_once(b, word), cgutils.alloca_once(b, numbers)
@@ -153,9 +149,6 @@ def _scale_row(
             distance = b.fsub(_load(b, b.add(row, at), 0, numbers), _load(b, b.add(shift, at), 0, numbers))
             scaled = b.fmul(distance, _load(b, b.add(scale, at), 0, numbers))
             _store(b, scaled, b.add(values, at), 0)
-            for line in range(0, 4 * BLOCK, _LINE):
-                place = b.inttoptr(b.add(b.add(ahead, at), _constant(ahead, line)), address)
-                b.call(prefetch, [place, *map(ir.IntType(32), _READ_ONCE_DATA)])
             # Nothing but NaN comes of NaN or infinity times 0, and it stays in the sum.
             b.store(b.fadd(b.load(poison), b.fmul(scaled, zeros)), poison)
             above = b.bitcast(b.fcmp_ordered(">", scaled, limits), word)
@@ -165,23 +158,24 @@ def _scale_row(
         return b.select(b.icmp_unsigned("==", unordered, word(0)), b.load(count), word(-1))
 
     return types.int64(
-        types.intp, types.intp, types.intp, types.intp, types.intp, types.float32, types.intp, types.intp
+        types.intp, types.intp, types.intp, types.intp, types.float32, types.intp, types.intp
     ), build
 
 
 def _mark_between(
-    typing: Any, values: Any, blocks: Any, low: Any, high: Any, live: Any, wide: Any, narrow: Any
+    typing: Any, values: Any, ahead: Any, blocks: Any, low: Any, high: Any, live: Any, wide: Any, narrow: Any
 ) -> tuple[Any, Build]:
-    """Mark above two limits: ``mark_between(values, blocks, low, high, live, wide, narrow) -> counts``.
+    """Mark above two limits: ``mark_between(values, ahead, blocks, low, high, live, wide, narrow)``.
 
     Live ``values`` above the lower limit are marked in ``wide``, those above the upper one in ``narrow``;
-    returns how many these are, the first 2³² times.
+    returns how many these are, the first 2³² times. ``ahead`` is the next row of 64 float32 a block, which is
+    fetched from memory meanwhile.
     """
     numbers = ir.VectorType(ir.FloatType(), BLOCK)
     word = ir.IntType(64)
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        values, blocks, low, high, live, wide, narrow = arguments
+        values, ahead, blocks, low, high, live, wide, narrow = arguments
         limits = [(_spread(b, low, BLOCK), wide), (_spread(b, high, BLOCK), narrow)]
         counts = [cgutils.alloca_once_value(b, word(0)) for _ in limits]
         with cgutils.for_range_slice(b, _constant(values, 0), blocks, _constant(values, 1), values.type) as (
@@ -189,6 +183,7 @@ def _mark_between(
             _,
         ):
             numbers_here = _load(b, b.add(values, b.mul(block, _constant(values, 4 * BLOCK))), 0, numbers)
+            _fetch(b, b.add(ahead, b.mul(block, _constant(values, 4 * BLOCK))), range(0, 4 * BLOCK, _LINE))
             at = b.mul(block, _constant(values, 8))
             alive = _load(b, b.add(live, at), 0, word)
             for (limit, marks), count in zip(limits, counts, strict=True):
@@ -198,7 +193,7 @@ def _mark_between(
         return b.or_(b.shl(b.load(counts[0]), word(32)), b.load(counts[1]))
 
     return types.int64(
-        types.intp, types.intp, types.float32, types.float32, types.intp, types.intp, types.intp
+        types.intp, types.intp, types.intp, types.float32, types.float32, types.intp, types.intp, types.intp
     ), build
 
 
@@ -217,6 +212,16 @@ mark_above: Any = intrinsic(_mark_above)
 scale_row: Any = intrinsic(_scale_row)
 mark_between: Any = intrinsic(_mark_between)
 lowest_bit: Any = intrinsic(_lowest_bit)
+
+
+def _fetch(b: Any, address: Any, offsets: range) -> None:
+    """Have lines of memory fetched into the cache while other work goes on."""
+    pointer = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [pointer, *[ir.IntType(32)] * 3])
+    prefetch = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0")
+    for offset in offsets:
+        place = b.inttoptr(b.add(address, _constant(address, offset)), pointer)
+        b.call(prefetch, [place, *map(ir.IntType(32), _READ_ONCE_DATA)])
 
 
 def _spread(b: Any, number: Any, lanes: int) -> Any:

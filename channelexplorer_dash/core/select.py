@@ -2,8 +2,8 @@
 
 Most rows take two readings: one normalises in single precision and counts what is above a limit that the
 images before suggest, the next marks what is above two limits around the k-th largest, and the few between
-these are put in order. Where rounding could have changed which are chosen, or the limits are not found, the row
-is done again with exact values.
+these are put in order. Where rounding could have changed which are chosen, or the limits are not found, the
+row is done again with exact values.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FEW = 32
 _REACH = 6
 _MISSES = 4
 # The limit follows the k-th largest of the images before, which differ more than their mean does.
-_MEMORY = 0.75
+_MEMORY = 0.9
 # Guesses by interpolation before halving takes over, which ends after 32 steps whatever the values are.
 _GUESSES = 8
 # Ranks that a guess aims beside the k-th largest, so that the next limit most likely lies on its other side.
@@ -80,6 +80,7 @@ def select_largest(
     values = np.full(BLOCK * words, -np.inf, np.float32)
     near, padded = np.empty(BLOCK * words, np.float32), np.zeros(BLOCK * words, np.float32)
     marks = np.empty((3, words), np.uint64)
+    wide, narrow = np.empty(words, np.uint64), np.empty(words, np.uint64)
     few, where = np.empty(_FEW, np.float32), np.empty(_FEW, np.int64)
     keys = np.empty(_FEW, np.int64)
     limit, step = np.float32(0.0), np.float32(1.0)
@@ -87,24 +88,25 @@ def select_largest(
     first, alive, normalised = S.ctypes.data, live.ctypes.data, near.ctypes.data
     shifts, scales = single[0].ctypes.data, single[1].ctypes.data
     for at in range(images.shape[0]):
-        row = S[images[at]]
         if is_quick:
             address = first + 4 * channels * images[at]
             if channels % BLOCK:
-                padded[:channels] = row
+                padded[:channels] = S[images[at]]
                 address = padded.ctypes.data
             ahead = first + 4 * channels * images[min(at + 1, images.shape[0] - 1)]
-            found = scale_row(address, ahead, shifts, scales, words, limit, alive, normalised)
+            found = scale_row(address, shifts, scales, words, limit, alive, normalised)
             if found >= 0:
                 aim = limit + step * np.float32(found - k)
-                is_sure, aim, step = _choose_nearly(
-                    near, live, rounding, margin, k, aim, step, marks, few, where, keys
+                is_sure, aim, rank = _choose_nearly(
+                    near, ahead, live, rounding, margin, k, aim, step, wide, narrow, few, where, keys
                 )
                 if is_sure:
                     limit = np.float32(_MEMORY) * limit + np.float32(1 - _MEMORY) * aim
-                    sets[at] = marks[1]
+                    step = np.float32(_MEMORY) * step + np.float32(1 - _MEMORY) * rank
+                    for word in range(words):
+                        sets[at, word] = narrow[word]
                     continue
-        if not _normalise(row, shift, scale, sizes, at, values):
+        if not _normalise(S[images[at]], shift, scale, sizes, at, values):
             bad[at] = True
             continue
         for c in dead:
@@ -112,32 +114,36 @@ def select_largest(
         limit, step, chosen = _choose(
             values, k, channels - dead.shape[0], limit, step, marks, few, where, keys
         )
-        sets[at] = marks[chosen]
+        for word in range(words):
+            sets[at, word] = marks[chosen, word]
 
 
 @compiled
 def _choose_nearly(
     near: Array,
+    ahead: int,
     live: Array,
     rounding: float,
     margin: float,
     k: int,
     limit: np.float32,
     step: np.float32,
-    marks: Array,
+    wide: Array,
+    narrow: Array,
     few: Array,
     where: Array,
     keys: Array,
 ) -> tuple[bool, np.float32, np.float32]:
-    """Mark the k largest in ``marks[1]``; return whether these are sure, the limit, and its change a rank.
+    """Mark the k largest in ``narrow``; return whether these are sure, the limit, and its change a rank.
 
     ``near`` are the normalised values in single precision.
     """
     words, numbers, alive = live.shape[0], near.ctypes.data, live.ctypes.data
-    wide, narrow = marks[0].ctypes.data, marks[1].ctypes.data
+    wider, narrower = wide.ctypes.data, narrow.ctypes.data
     for _ in range(_MISSES):
-        low, high = limit - _REACH * step, limit + _REACH * step
-        counts = mark_between(numbers, words, low, high, alive, wide, narrow)
+        reach = np.float32(_REACH) * step
+        low, high = limit - reach, limit + reach
+        counts = mark_between(numbers, ahead, words, low, high, alive, wider, narrower)
         many, fewer = counts >> 32, counts & 0xFFFFFFFF
         if many > fewer:
             step = (high - low) / np.float32(many - fewer)
@@ -148,12 +154,14 @@ def _choose_nearly(
         elif many - fewer > _FEW:
             limit = low + step * np.float32(many - k)
         else:
-            count = _list_between(marks[0], marks[1], where)
+            count = many - fewer
+            _list_between(wide, narrow, count, where)
             for place in range(count):
                 few[place] = near[where[place]]
-            smallest, largest = _add_largest(few, where, count, k - fewer, keys, marks[1])
+            smallest, largest = _add_largest(few, where, count, k - fewer, keys, narrow)
             least, most = np.float64(min(smallest, high)), np.float64(max(largest, low))
-            return least - most >= rounding * (abs(least) + abs(most)) + 2 * margin, limit, step
+            is_sure = bool(least - most >= rounding * (abs(least) + abs(most)) + 2 * margin)
+            return is_sure, limit, step
     return False, limit, step
 
 
@@ -174,7 +182,7 @@ def _normalise(row: Array, shift: Array, scale: Array, sizes: Array, at: int, va
     largest = np.int32(0)
     for c in range(channels):
         largest = max(largest, np.int32(bits[c] & _NO_SIGN))
-    return largest < _INFINITE
+    return bool(largest < _INFINITE)
 
 
 @compiled
@@ -245,7 +253,8 @@ def _choose(
         mark_above(numbers, blocks, lower, rows + width * low)
     if many > k:
         if many - fewer <= _FEW:
-            count = _list_between(marks[low], marks[high], where)
+            count = many - fewer
+            _list_between(marks[low], marks[high], count, where)
             for place in range(count):
                 few[place] = values[where[place]]
             _add_largest(few, where, count, k - fewer, keys, marks[high])
@@ -258,16 +267,17 @@ def _choose(
 
 
 @compiled
-def _list_between(wide: Array, narrow: Array, where: Array) -> int:
-    """List the few channels that are in ``wide`` alone, and return how many they are."""
-    count = 0
-    for word in range(wide.shape[0]):
+def _list_between(wide: Array, narrow: Array, count: int, where: Array) -> None:
+    """List the channels that are in ``wide`` alone, which are few: ``count``."""
+    # One loop for all, as the processor guesses the end of each wrong.
+    word = 0
+    for place in range(count):
         rest = wide[word] & ~narrow[word]
-        while rest != 0:
-            where[count] = 64 * word + lowest_bit(rest)
-            rest &= rest - np.uint64(1)
-            count += 1
-    return count
+        while rest == 0:
+            word += 1
+            rest = wide[word] & ~narrow[word]
+        where[place] = 64 * word + lowest_bit(rest)
+        wide[word] ^= rest & (~rest + np.uint64(1))
 
 
 @compiled
@@ -285,11 +295,10 @@ def _add_largest(
         ahead = 0
         for other in range(_FEW):
             ahead += keys[other] > keys[place]
-        if ahead < room:
-            narrow[where[place] >> 6] |= np.uint64(1) << np.uint64(where[place] & 63)
-            smallest = min(smallest, few[place])
-        else:
-            largest = max(largest, few[place])
+        is_chosen = ahead < room
+        narrow[where[place] >> 6] |= np.uint64(is_chosen) << np.uint64(where[place] & 63)
+        smallest = min(smallest, few[place] if is_chosen else np.float32(np.inf))
+        largest = max(largest, np.float32(-np.inf) if is_chosen else few[place])
     return smallest, largest
 
 

@@ -107,6 +107,28 @@ def test_realistic_rows_to_the_last_bit(method: str, channels: int) -> None:
             check(values, fraction, fit_scaling(values, method))
 
 
+@pytest.mark.parametrize("spread", [1e-8, 1e-7, 1e-6, 1e-4])
+@pytest.mark.parametrize("method", ["minmax", "zscore"])
+def test_values_that_single_precision_cannot_tell_apart(method: str, spread: float) -> None:
+    """The k-th largest lies among values that rounding puts in another order."""
+    rng = np.random.default_rng(5)
+    low, width = rng.normal(0, 3, 512), rng.lognormal(0, 2, 512)
+    wanted = rng.random((200, 512))
+    wanted[:, 100:400] = 0.7 + spread * rng.normal(size=(200, 300))
+    wanted[0], wanted[1] = 0, 1
+    S = (low + width * wanted).astype(np.float32)
+    for fraction in (0.2, 0.3, 0.6):
+        check(S, fraction, fit_scaling(S, method))
+
+
+@pytest.mark.parametrize("size", [1e-42, 1e-38, 1e-30, 1e30, 3e38])
+def test_scales_beyond_single_precision(size: float) -> None:
+    S = (np.random.default_rng(6).uniform(-1, 1, (60, 130)) * size).astype(np.float32)
+    S[:, :40] /= 2
+    for method in ("minmax", "zscore"):
+        check(S, 0.2, fit_scaling(S, method))
+
+
 def test_ties_go_to_the_lower_channel() -> None:
     S = np.array([[1, 3, 3, 3, 0], [0, 0, 0, 0, 1]], np.float32)
     np.testing.assert_array_equal(

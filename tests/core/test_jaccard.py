@@ -170,14 +170,13 @@ def test_active_frequencies_are_brute_force(case: tuple[np.ndarray, np.ndarray])
 def test_active_frequencies_of_a_large_class() -> None:
     active = np.random.default_rng(7).random((2500, 300)) < np.linspace(0, 1, 300)
     _, counts = active_frequencies(packed(active), np.zeros(2500, np.int64), 300)
+    labels = np.arange(2500) % 200
+    one, two = (active_frequencies(packed(active), labels, 300, threads)[1] for threads in (1, 2))
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(one[3], active[labels == 3].sum(axis=0))
     np.testing.assert_array_equal(counts, [active.sum(axis=0)])
     with pytest.raises(DatasetError, match="5 words do not hold 321 channels"):
         active_frequencies(packed(active), np.zeros(2500, np.int64), 321)
-
-
-def shares(active: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    classes, counts = active_frequencies(packed(active), labels, active.shape[1])
-    return counts / np.bincount(np.searchsorted(classes, labels))[:, None]
 
 
 @pytest.mark.parametrize("equal", [True, False])
@@ -185,7 +184,7 @@ def test_expected_overlap_is_the_similarity_at_the_mean_intersection(equal: bool
     rng = np.random.default_rng(6)
     active = largest(rng, 40, 20, 0.2) if equal else rng.random((40, 20)) < rng.random((40, 1))
     labels = rng.integers(0, 3, 40)
-    overlap = expected_overlap(shares(active, labels))
+    overlap = expected_overlap(packed(active), labels)
     assert overlap.dtype == np.float32
     for c in range(3):
         for d in range(3):
@@ -202,11 +201,25 @@ def test_expected_overlap_is_the_similarity_at_the_mean_intersection(equal: bool
 def test_expected_overlap_is_exact_where_sets_of_a_class_are_alike() -> None:
     active = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0]], bool)
     labels = np.array([0, 0, 1, 1])
-    found = expected_overlap(shares(active, labels))
+    found = expected_overlap(packed(active), labels)
     np.testing.assert_allclose(found, class_jaccard(packed(active), labels, [0, 1]))
-    np.testing.assert_array_equal(expected_overlap(np.zeros((2, 3))), np.ones((2, 2)))
-    with pytest.raises(DatasetError, match="classes × channels"):
-        expected_overlap(np.zeros(3))
+    empty = np.zeros((3, 3), bool)
+    np.testing.assert_array_equal(expected_overlap(packed(empty), [4, 7, 7]), np.ones((2, 2)))
+    empty[2] = [True, False, True]
+    half = expected_overlap(packed(empty), [4, 7, 7])
+    np.testing.assert_allclose(half, [[1, 0], [0, 0.5 / 1.5]], rtol=1e-6)
+    with pytest.raises(DatasetError, match="one label per image"):
+        expected_overlap(packed(empty), [0])
+
+
+def test_expected_overlap_of_many_classes_does_not_depend_on_threads() -> None:
+    rng = np.random.default_rng(8)
+    active, labels = rng.random((3000, 130)) < 0.3, rng.integers(0, 200, 3000)
+    one, two = (expected_overlap(packed(active), labels, threads) for threads in (1, 2))
+    np.testing.assert_array_equal(one, two)
+    f = np.stack([active[labels == c].mean(axis=0) for c in range(200)])
+    shared, size = f @ f.T, f.sum(axis=1)
+    np.testing.assert_allclose(one, shared / (size[:, None] + size - shared), rtol=1e-5)
 
 
 def test_nearest_sets_equal_a_sorted_matrix() -> None:

@@ -27,7 +27,9 @@ from channelexplorer_dash.store import Kind, Store, schema
 def _scorecard(store: Store, plan: Derivation) -> None:
     ids, labels = sample_of(store, plan)
     values = store.array(Kind.SUMMARY, plan.source)
-    _, active = active_frequencies(active_given(store, plan), labels, values.shape[1])
+    _, active = active_frequencies(
+        active_given(store, plan), labels, values.shape[1], torch.get_num_threads()
+    )
     if plan.parameters["normalisation"] == "image_l1":
         rows = _per_image(np.asarray(values[ids]))
         moments = class_moments(rows, labels)

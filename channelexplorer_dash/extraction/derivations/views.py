@@ -63,7 +63,7 @@ def _frequencies(store: Store, plan: Derivation) -> tuple[IntArray, IntArray]:
     """Return int64 (K,) images and (K, C) active ones of each class."""
     _, labels = sample_of(store, plan)
     channels = store.array(Kind.SUMMARY, plan.source).shape[1]
-    _, active = active_frequencies(active_given(store, plan), labels, channels)
+    _, active = active_frequencies(active_given(store, plan), labels, channels, torch.get_num_threads())
     return np.unique(labels, return_counts=True)[1], active
 
 
@@ -101,8 +101,9 @@ def _normalised_rows(
 
 @derives("class_overlap")
 def _class_overlap(store: Store, plan: Derivation) -> None:
-    counts, active = _frequencies(store, plan)
-    store.publish_array(Kind.ARRAY, plan.key, expected_overlap(active / counts[:, None]))
+    _, labels = sample_of(store, plan)
+    overlap = expected_overlap(active_given(store, plan), labels, torch.get_num_threads())
+    store.publish_array(Kind.ARRAY, plan.key, overlap)
 
 
 @derives("class_jaccard")
