@@ -214,16 +214,23 @@
     return trigger === page.ids().classesAll ? options.map((option) => option.value) : [];
   };
 
-  /** Put the colour and the number of images beside the name of every class. */
-  shared.drawClasses = function () {
+  /** Put the colour and the number of images beside the name of every class, as soon as the names are drawn. */
+  function besideClasses() {
     const list = document.getElementById(page.ids().classes);
+    if (!list) return;
     const { colours, counts } = list.parentElement.dataset;
     const [colourOf, countOf] = [JSON.parse(colours), JSON.parse(counts)];
-    list.querySelectorAll(".form-check").forEach(function (row, label) {
+    const rows = list.querySelectorAll(".form-check");
+    if (rows.length !== countOf.length) return window.requestAnimationFrame(besideClasses);
+    rows.forEach(function (row, label) {
       row.style.setProperty("--ce-swatch", colourOf[label]);
       row.dataset.count = countOf[label].toLocaleString("en");
       row.title = row.textContent;
     });
+  }
+
+  shared.drawClasses = function () {
+    window.requestAnimationFrame(besideClasses);
     return keep();
   };
 

@@ -45,5 +45,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         State(ids.CLASSES, "options"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(script("drawClasses"), Input(ids.CLASSES, "options"))
+    app.clientside_callback(
+        script("drawClasses"), Output(ids.CLASSES_DRAWN, "data"), Input(ids.CLASSES, "options")
+    )
     return {"show_sample": show_sample}

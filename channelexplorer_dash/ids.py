@@ -59,6 +59,7 @@ LEAVES = "ce-leaves"
 # Dataset View
 CLASSES = "ce-classes"
 CLASSES_ALL = "ce-classes-all"
+CLASSES_DRAWN = "ce-classes-drawn"
 CLASSES_NONE = "ce-classes-none"
 CLASS_FILTER = "ce-class-filter"
 PER_CLASS = "ce-per-class"

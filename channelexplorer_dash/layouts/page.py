@@ -205,5 +205,6 @@ def _state(selection: Selection, layers: Sequence[Layer] | None, sample: Sample)
         ids.REVIEW_EVENT: None,
         ids.REVIEW_PAGE: 0,
         ids.REVIEW_DRAWN: None,
+        ids.CLASSES_DRAWN: None,
     }
     return [dcc.Store(id=name, data=data) for name, data in stores.items()]

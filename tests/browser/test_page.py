@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.figures.theme import class_colours
 from channelexplorer_dash.selection import View
 from tests.browser.conftest import Open
 from tests.browser.drawing import clear_lasso
@@ -140,6 +142,27 @@ def test_every_control_has_a_name(screen: Screen) -> None:
           .map(one => one.outerHTML)"""
     )
     assert nameless == []
+
+
+CLASSES = """rows => rows.map(row => [
+  row.textContent, row.dataset.count,
+  getComputedStyle(row.querySelector("label"), "::before").backgroundColor,
+])"""
+
+
+def test_every_class_has_its_colour_and_its_number_of_images(screen: Screen, explorer: Explorer) -> None:
+    screen.open(QUERY)
+    dataset = explorer.dataset("digits")
+    counts = np.bincount(dataset.labels)
+    colours = ["rgb({}, {}, {})".format(*bytes.fromhex(colour[1:])) for colour in class_colours(len(counts))]
+    wanted = [[*row] for row in zip(dataset.class_names, map(str, counts.tolist()), colours, strict=True)]
+    rows = screen.page.locator(f"#{ids.CLASSES} .form-check")
+    screen.eventually(lambda: rows.evaluate_all(CLASSES), wanted)
+    # A page that is built anew, as on the way back, has them too.
+    screen.page.locator(f"#{ids.PER_CLASS}").fill("9")
+    screen.page.locator(f"#{ids.APPLY}").click()
+    screen.eventually(lambda: screen.selection().view.per_class, 9)
+    screen.eventually(lambda: rows.evaluate_all(CLASSES), wanted)
 
 
 def test_classes_images_and_seed_are_drawn_as_asked(screen: Screen, explorer: Explorer) -> None:
