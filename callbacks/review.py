@@ -17,7 +17,6 @@ from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.callbacks.export import to_csv
 from channelexplorer_dash.errors import ChannelExplorerError, SelectionError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.explorer.labels import listed
 from channelexplorer_dash.layouts.review import (
     REVIEW_LINE,
     nothing_to_review,
@@ -89,9 +88,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         return listing(current, answer.value, label_of(label), str(state), number_of(page))
 
     def listing(view: View, review: LabelReview, label: int | None, state: str, page: int) -> tuple[Any, Any]:
-        decisions = explorer.labels.current(view.dataset)
-        chosen = listed(review, decisions, label, state)
-        facts = review_facts(review, sum(i in decisions for i in review.image_ids.tolist()), len(chosen))
+        found = explorer.labels.chosen(view.dataset, review, label, state, explorer.settings.spot_check)
+        facts, chosen = review_facts(found), found.places
         if not len(chosen):
             return nothing_to_review(state), facts
         many = explorer.settings.review_rows
@@ -99,7 +97,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         page = min(max(page, 0), pages - 1)
         shown = chosen[page * many : (page + 1) * many]
         rows = explorer.images(view, review.image_ids[shown].tolist())
-        return [*review_rows(view, review, shown.tolist(), rows, urls), *review_pager(page, pages)], facts
+        drawn = review_rows(view, found.review, shown.tolist(), rows, urls)
+        return [*drawn, *review_pager(page, pages)], facts
 
     @app.callback(
         Output(ids.DECIDED, "data"),

@@ -392,6 +392,8 @@ class LabelReview:
         Names of the layers that were looked at.
     class_names
         Of the whole dataset.
+    checks
+        How many decisions chance and precision follow.
     """
 
     image_ids: IntArray
@@ -405,6 +407,7 @@ class LabelReview:
     precision: npt.NDArray[np.float64]
     layers: tuple[str, ...]
     class_names: tuple[str, ...]
+    checks: int
 
     @property
     def expected_wrong(self) -> float:

@@ -155,6 +155,12 @@ class Settings(BaseSettings):
         description="neighbours of an image that vote for its label when label issues are ranked",
     )
     review_rows: int = Field(default=25, ge=1, le=500, description="labels to review that are listed at once")
+    spot_check: int = Field(
+        default=50,
+        ge=1,
+        le=1000,
+        description="labels in the spot check of the labels to review",
+    )
     reviewer: str = Field(
         default="",
         max_length=80,

@@ -120,8 +120,13 @@ def expected_precision(scores: DoubleArray, chances: DoubleArray) -> DoubleArray
     """Return, for each image, which share of the labels up to it in the ranking is wrong, float64 (N,)."""
     order = np.argsort(-scores, kind="stable")
     precision = np.empty(len(scores))
-    precision[order] = np.cumsum(chances[order]) / np.arange(1, len(scores) + 1)
-    return np.clip(precision, 0.0, 1.0)
+    precision[order] = running_mean(chances[order])
+    return precision
+
+
+def running_mean(chances: DoubleArray) -> DoubleArray:
+    """Return the mean of the chances up to each, 0 … 1: the expected precision where they are in order."""
+    return np.clip(np.cumsum(chances) / np.arange(1, len(chances) + 1), 0.0, 1.0)
 
 
 def _clearest(top: IntArray, clarity: DoubleArray) -> IntArray:

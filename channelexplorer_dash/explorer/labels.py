@@ -5,11 +5,14 @@ from __future__ import annotations
 import getpass
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import polars as pl
 
+from channelexplorer_dash.core.label_checks import corrected_chances, spot_check
+from channelexplorer_dash.core.label_noise import running_mean
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer.catalogue import Catalogue
@@ -62,31 +65,74 @@ def colour_values(
     return ColourValues(np.array([score.get(image, math.nan) for image in ids.tolist()]), None)
 
 
-def listed(review: LabelReview, decisions: Mapping[int, Decision], label: int | None, state: str) -> IntArray:
-    """Return the places in the ranking of the images of a list, int64 (n,), ascending.
+def checked(review: LabelReview, decisions: Mapping[int, Decision]) -> LabelReview:
+    """Return the labels with the chances and the expected precision that follow from people's decisions.
+
+    What is kept is right, what is relabelled is wrong, and what is flagged is not known.
+    """
+    places, wrong = [], []
+    for place in np.flatnonzero(np.isin(review.image_ids, list(decisions))).tolist():
+        entry = decisions[int(review.image_ids[place])]
+        if entry.action != "flag":
+            places.append(place)
+            wrong.append(entry.action == "relabel" and entry.label != review.given[place])
+    chances = corrected_chances(review.chance, places, wrong)
+    return replace(review, chance=chances, precision=running_mean(chances), checks=len(places))
+
+
+def listed(
+    review: LabelReview, decisions: Mapping[int, Decision], label: int | None, state: str, checks: IntArray
+) -> IntArray:
+    """Return the places in the ranking of the images of a list, int64 (n,).
+
+    They ascend, but for those of the spot check, which keep its order.
 
     Parameters
     ----------
     label
         Only images that are called so, or for which it is proposed; None for all.
     state
-        ``open`` (nothing is decided), ``all``, or a decision of :data:`STANDING`.
+        ``open`` (nothing is decided), ``all``, ``check`` (what is open of the spot check), or a decision of
+        :data:`STANDING`.
+    checks
+        int64: the places of the spot check.
 
     Raises
     ------
     SelectionError
         If there is no such state.
     """
-    if state not in {"open", "all", *STANDING}:
+    if state not in {"open", "all", "check", *STANDING}:
         raise SelectionError(f"There is no list {state[:40]!r} of labels to review.")
     chosen = np.ones(len(review.image_ids), np.bool_)
     if label is not None:
         chosen &= (review.given == label) | (review.proposed == label)
     if state != "all":
-        wanted = [image for image, entry in decisions.items() if state in {"open", entry.action}]
+        is_open = state in {"open", "check"}
+        wanted = [image for image, entry in decisions.items() if is_open or state == entry.action]
         among = np.isin(review.image_ids, np.array(wanted, np.int64))
-        chosen &= ~among if state == "open" else among
-    return np.flatnonzero(chosen)
+        chosen &= ~among if is_open else among
+    return checks[chosen[checks]] if state == "check" else np.flatnonzero(chosen)
+
+
+@dataclass(frozen=True)
+class LabelList:
+    """A list of labels to review.
+
+    Attributes
+    ----------
+    review
+        All labels, with what follows from decisions.
+    places
+        int64 (n,): of the listed ones in the ranking.
+    decided, unchecked
+        How many of all are decided, and how many of the spot check are not.
+    """
+
+    review: LabelReview
+    places: IntArray
+    decided: int
+    unchecked: int
 
 
 class LabelDesk:
@@ -129,6 +175,21 @@ class LabelDesk:
         """Return the decision that counts for each image, by ``image_id``."""
         count = len(self._catalogue.dataset(dataset))
         return {image: entry for image, entry in current(self.log(dataset)).items() if 0 <= image < count}
+
+    def chosen(
+        self, dataset: str, review: LabelReview, label: int | None, state: str, checks: int
+    ) -> LabelList:
+        """Return the labels of :func:`listed`, with the spot check of so many ``checks``."""
+        decisions = self.current(dataset)
+        # Of the chances as they were computed, so that it does not move while it is done.
+        places = spot_check(review.chance, checks)
+        is_decided = np.isin(review.image_ids, list(decisions))
+        return LabelList(
+            checked(review, decisions),
+            listed(review, decisions, label, state, places),
+            decided=int(is_decided.sum()),
+            unchecked=int((~is_decided[places]).sum()),
+        )
 
     def log(self, dataset: str) -> list[Decision]:
         """Return every decision about a dataset, the oldest first."""
@@ -178,7 +239,9 @@ class LabelDesk:
             table[name].to_numpy().astype(np.int64)
             for name in (schema.IMAGE_ID, schema.LABEL, schema.PROPOSED)
         )
-        return LabelReview(images, given, proposed, **numbers, layers=layers, class_names=class_names)
+        return LabelReview(
+            images, given, proposed, layers=layers, class_names=class_names, checks=0, **numbers
+        )
 
 
 def _user() -> str:

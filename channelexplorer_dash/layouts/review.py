@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.explorer.labels import LabelList
 from channelexplorer_dash.layouts.attributes import aria, data, marks_image
 from channelexplorer_dash.layouts.controls import select
 from channelexplorer_dash.layouts.guide import view_help
@@ -23,6 +24,7 @@ REVIEW_LINE = "all"
 """The review has one status line; its ids have the same keys as those of a panel."""
 STATES = (
     ("open", "To review"),
+    ("check", "Spot check"),
     ("all", "All"),
     ("keep", "Kept"),
     ("relabel", "Relabelled"),
@@ -112,17 +114,23 @@ def review(class_names: Sequence[str], reviewer: str) -> Component:
     )
 
 
-def review_facts(review: LabelReview, decided: int, chosen: int) -> list[Component]:
+def review_facts(found: LabelList) -> list[Component]:
     """Return the lines above the list: how many labels are expected to be wrong, how many are decided."""
+    review, left = found.review, found.unchecked
     wrong, images = review.expected_wrong, len(review.image_ids)
+    follows = f"the expected precision follows {review.checks:,} decisions" if review.checks else ""
+    asks = f"decide the {left:,} left of the spot check, and it is sure to a few points" if left else ""
+    said = "; ".join(filter(None, (follows, asks)))
     return [
         html.P(
             f"About {wrong:,.0f} of {images:,} labels are expected to be wrong ({percent(wrong / images)}).",
         ),
         html.P(
-            f"{chosen:,} listed, {decided:,} decided. Looked for in {', '.join(review.layers)}.",
+            f"{len(found.places):,} listed, {found.decided:,} decided. "
+            f"Looked for in {', '.join(review.layers)}.",
             className="ce-more",
         ),
+        *([html.P(f"{said[0].upper()}{said[1:]}.", className="ce-more")] if said else []),
     ]
 
 

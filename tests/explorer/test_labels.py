@@ -41,9 +41,39 @@ def test_one_class_has_nothing_to_review(explorer: Explorer) -> None:
         explorer.label_review(View("digits-resnet", "digits", classes=(3,)))
 
 
+def test_the_expected_precision_follows_decisions(explorer: Explorer, view: View) -> None:
+    review = settled(lambda: explorer.label_review(view))
+    before = explorer.labels.chosen("digits", review, None, "check", 20)
+    assert (before.decided, before.unchecked, before.review.checks) == (0, 20, 0)
+    np.testing.assert_array_equal(before.review.precision, review.precision)
+    images = review.image_ids[before.places].tolist()
+    given = review.given[before.places].tolist()
+    # The person finds that half of them are wrong: more than was expected.
+    for image in images[:10]:
+        explorer.labels.decide("digits", image, "keep", None, "Ann")
+    for image, label in zip(images[10:19], given[10:19], strict=True):
+        explorer.labels.decide("digits", image, "relabel", (label + 1) % 10, "Ann")
+    explorer.labels.decide("digits", images[19], "flag", None, "Ann")
+    after = explorer.labels.chosen("digits", review, None, "check", 20)
+    assert (after.decided, after.unchecked, after.review.checks) == (20, 0, 19)
+    assert not len(after.places)
+    assert after.review.chance[before.places].tolist()[:19] == [0.0] * 10 + [1.0] * 9
+    assert after.review.expected_wrong > before.review.expected_wrong + 5
+    left = explorer.labels.chosen("digits", review, None, "open", 20)
+    assert len(left.places) == len(review.image_ids) - 20
+    # To relabel to the same label is to keep it.
+    explorer.labels.decide("digits", images[0], "relabel", given[0], "Ann")
+    assert explorer.labels.chosen("digits", review, None, "all", 20).review.chance[before.places[0]] == 0
+    for image in (images[0], *images):
+        explorer.labels.decide("digits", image, "undo", None, "Ann")
+    undone = explorer.labels.chosen("digits", review, None, "all", 20)
+    np.testing.assert_array_equal(undone.review.chance, review.chance)
+
+
 def test_decisions_are_kept_shown_and_undone(explorer: Explorer, view: View) -> None:
     labels = explorer.labels
     first, second = explorer.sample(view).image_ids[:2].tolist()
+    before = len(labels.log("digits"))
     kept = labels.decide("digits", first, "keep", None, "Ann")
     labels.decide("digits", second, "relabel", 7, "")
     assert kept.author == "Ann"
@@ -61,7 +91,7 @@ def test_decisions_are_kept_shown_and_undone(explorer: Explorer, view: View) -> 
     assert coloured.values[:3].tolist() == [0, 1, -1]
     labels.decide("digits", second, "undo", None, "Ann")
     assert labels.table("digits")["image_id"].to_list() == [first]
-    assert len(labels.log("digits")) == 3
+    assert len(labels.log("digits")) == before + 3
 
 
 def test_wrong_decisions_are_refused(explorer: Explorer) -> None:
