@@ -126,7 +126,7 @@ def _shown(found: LabelIssues, wrong: BoolArray) -> Row:
     row: Row = {"expected share": found.wrong}
     chances = found.chance[order]
     checks = spot_check(chances, CHECKS)
-    checked = corrected_chances(chances, checks, wrong[order][checks])
+    checked = corrected_chances(chances, checks, wrong[order][checks], checks)
     for name, cut in _cuts(flips).items():
         row[f"true precision {name}"] = float(wrong[order[:cut]].mean())
         for shown, expected in ((SHOWN, chances), (CHECKED, checked)):

@@ -393,7 +393,7 @@ class LabelReview:
     class_names
         Of the whole dataset.
     checks
-        How many decisions chance and precision follow.
+        How many decisions of the spot check chance and precision follow.
     """
 
     image_ids: IntArray

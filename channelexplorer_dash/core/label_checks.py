@@ -16,8 +16,10 @@ from channelexplorer_dash.core.arrays import BoolArray, DoubleArray, IntArray
 
 # Labels are checked down to here, as a multiple of how many are expected to be wrong.
 _BEYOND = 1.5
-# Chances of 0 and 1 have no logit.
+# Chances of 0 and 1 have no logarithm.
 _LEAST = 0.002
+# a, b and c where nothing is found, and how far they may be from there.
+_AS_IT_IS, _WIDTHS = np.array([1.0, 1.0, 0.0]), np.array([0.5, 0.5, 1.0])
 
 
 def spot_check(chances: DoubleArray, count: int) -> IntArray:
@@ -48,46 +50,61 @@ def spot_check(chances: DoubleArray, count: int) -> IntArray:
     return places.astype(np.int64)[np.argsort(reversed_bits, kind="stable")]
 
 
-def corrected_chances(chances: DoubleArray, checked: npt.ArrayLike, wrong: npt.ArrayLike) -> DoubleArray:
+def corrected_chances(
+    chances: DoubleArray, decided: npt.ArrayLike, wrong: npt.ArrayLike, sample: npt.ArrayLike
+) -> DoubleArray:
     """Return the chances, given what was found of some labels.
 
-    A label that was checked is wrong or right. Of the others the chance p becomes σ(a logit p + b), with the
-    a and b under which the findings are most likely (Platt 1999), and which are drawn to a = 1, b = 0, the
-    chance as it is, by a normal prior of width 1 each: few findings change little.
+    A label that was decided is wrong or right. Of the others the chance p becomes
+    σ(a log p − b log(1 − p) + c), beta calibration (Kull, Silva Filho and Flach 2017), with the a, b and c
+    under which what was found of the sample is most likely, and which are drawn to a = b = 1 and c = 0, the
+    chance as it is, by normal priors of width ½, ½ and 1: few findings change little. Mistakes at the head of
+    the ranking and at its end do not speak for each other. What was found elsewhere, where a person chose to
+    look, speaks for itself only.
 
     Parameters
     ----------
     chances
         float64 (N,).
-    checked
-        int64 (n,): which labels were checked, each once.
+    decided
+        int64 (n,): which labels were decided, each once.
     wrong
         bool (n,): whether they are wrong.
+    sample
+        int64: :func:`spot_check`, of which some may be decided.
 
     Returns
     -------
     numpy.ndarray
-        float64 (N,); with nothing checked, the chances as they are.
+        float64 (N,).
     """
-    from scipy.optimize import minimize
-    from scipy.special import expit, logit
+    places: IntArray = np.asarray(decided, dtype=np.int64)
+    findings: BoolArray = np.asarray(wrong, dtype=np.bool_)
+    is_sampled = np.isin(places, sample)
+    corrected = chances.copy()
+    if is_sampled.any():
+        corrected = _fitted(chances, places[is_sampled], findings[is_sampled])
+    corrected[places] = findings
+    return corrected
 
-    places: IntArray = np.asarray(checked, dtype=np.int64)
-    found: BoolArray = np.asarray(wrong, dtype=np.bool_)
-    if not len(places):
-        return chances
-    evidence = logit(np.clip(chances, _LEAST, 1 - _LEAST))
+
+def _fitted(chances: DoubleArray, places: IntArray, found: BoolArray) -> DoubleArray:
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    some = np.clip(chances, _LEAST, 1 - _LEAST)
+    evidence = np.stack([np.log(some), -np.log1p(-some), np.ones_like(some)], axis=1)
     seen = evidence[places]
 
     def loss(values: DoubleArray) -> tuple[float, DoubleArray]:
-        turned = values[0] * seen + values[1]
-        off = expit(turned) - found
+        turned = seen @ values
         unlikely = float(np.logaddexp(0.0, turned).sum() - turned[found].sum())
-        moved = values - [1.0, 0.0]
-        return unlikely + float(moved @ moved) / 2, np.array([off @ seen, off.sum()]) + moved
+        moved = (values - _AS_IT_IS) / _WIDTHS
+        return unlikely + float(moved @ moved) / 2, (expit(turned) - found) @ seen + moved / _WIDTHS
 
     # A chance that is larger stays larger.
-    a, b = minimize(loss, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=[(0.0, None), (None, None)]).x
-    corrected: DoubleArray = expit(a * evidence + b)
-    corrected[places] = found
-    return corrected
+    bounds = [(0.0, None), (0.0, None), (None, None)]
+    fitted: DoubleArray = expit(
+        evidence @ minimize(loss, _AS_IT_IS, jac=True, method="L-BFGS-B", bounds=bounds).x
+    )
+    return fitted

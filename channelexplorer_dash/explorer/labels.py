@@ -65,10 +65,11 @@ def colour_values(
     return ColourValues(np.array([score.get(image, math.nan) for image in ids.tolist()]), None)
 
 
-def checked(review: LabelReview, decisions: Mapping[int, Decision]) -> LabelReview:
+def checked(review: LabelReview, decisions: Mapping[int, Decision], checks: IntArray) -> LabelReview:
     """Return the labels with the chances and the expected precision that follow from people's decisions.
 
-    What is kept is right, what is relabelled is wrong, and what is flagged is not known.
+    What is kept is right, what is relabelled is wrong, and what is flagged is not known. ``checks`` are the
+    places of the spot check.
     """
     places, wrong = [], []
     for place in np.flatnonzero(np.isin(review.image_ids, list(decisions))).tolist():
@@ -76,8 +77,9 @@ def checked(review: LabelReview, decisions: Mapping[int, Decision]) -> LabelRevi
         if entry.action != "flag":
             places.append(place)
             wrong.append(entry.action == "relabel" and entry.label != review.given[place])
-    chances = corrected_chances(review.chance, places, wrong)
-    return replace(review, chance=chances, precision=running_mean(chances), checks=len(places))
+    chances = corrected_chances(review.chance, places, wrong, checks)
+    done = int(np.isin(checks, places).sum())
+    return replace(review, chance=chances, precision=running_mean(chances), checks=done)
 
 
 def listed(
@@ -185,7 +187,7 @@ class LabelDesk:
         places = spot_check(review.chance, checks)
         is_decided = np.isin(review.image_ids, list(decisions))
         return LabelList(
-            checked(review, decisions),
+            checked(review, decisions, places),
             listed(review, decisions, label, state, places),
             decided=int(is_decided.sum()),
             unchecked=int((~is_decided[places]).sum()),

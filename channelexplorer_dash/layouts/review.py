@@ -118,9 +118,11 @@ def review_facts(found: LabelList) -> list[Component]:
     """Return the lines above the list: how many labels are expected to be wrong, how many are decided."""
     review, left = found.review, found.unchecked
     wrong, images = review.expected_wrong, len(review.image_ids)
-    follows = f"the expected precision follows {review.checks:,} decisions" if review.checks else ""
-    asks = f"decide the {left:,} left of the spot check, and it is sure to a few points" if left else ""
-    said = "; ".join(filter(None, (follows, asks)))
+    notes = []
+    if review.checks:
+        notes.append(f"The expected precision follows {review.checks:,} decisions of the spot check.")
+    if left:
+        notes.append(f"Decide the {left:,} left of the spot check: then it is sure to a few points.")
     return [
         html.P(
             f"About {wrong:,.0f} of {images:,} labels are expected to be wrong ({percent(wrong / images)}).",
@@ -130,7 +132,7 @@ def review_facts(found: LabelList) -> list[Component]:
             f"Looked for in {', '.join(review.layers)}.",
             className="ce-more",
         ),
-        *([html.P(f"{said[0].upper()}{said[1:]}.", className="ce-more")] if said else []),
+        *([html.P(" ".join(notes), className="ce-more")] if notes else []),
     ]
 
 

@@ -33,14 +33,20 @@ def test_the_first_few_are_spread_as_widely_as_all() -> None:
 
 def test_nothing_checked_changes_nothing() -> None:
     chances = np.array([0.9, 0.5, 0.0])
-    np.testing.assert_array_equal(corrected_chances(chances, [], []), chances)
+    np.testing.assert_array_equal(corrected_chances(chances, [], [], [0, 2]), chances)
+
+
+def test_what_a_person_chose_to_look_at_speaks_for_itself_only() -> None:
+    chances = np.array([0.9, 0.8, 0.5, 0.1])
+    np.testing.assert_array_equal(corrected_chances(chances, [1, 3], [False, True], [0, 2]), [0.9, 0, 0.5, 1])
+    assert corrected_chances(chances, [1, 3], [False, True], [1])[0] < 0.9
 
 
 @given(CHANCES, st.data())
 def test_what_was_found_stands_and_the_order_stays(chances: np.ndarray, data: st.DataObject) -> None:
     checked = data.draw(st.lists(st.integers(0, len(chances) - 1), min_size=1, unique=True))
     wrong = data.draw(st.lists(st.booleans(), min_size=len(checked), max_size=len(checked)))
-    corrected = corrected_chances(chances, checked, wrong)
+    corrected = corrected_chances(chances, checked, wrong, checked)
     np.testing.assert_array_equal(corrected[checked], wrong)
     others = np.setdiff1d(np.arange(len(chances)), checked)
     assert np.isfinite(corrected).all()
@@ -51,16 +57,25 @@ def test_what_was_found_stands_and_the_order_stays(chances: np.ndarray, data: st
 
 def test_the_correction_is_the_likeliest() -> None:
     rng = np.random.default_rng(0)
-    chances = rng.random(60)
+    chances = rng.uniform(0.05, 0.95, 60)
     wrong = rng.random(60) < chances**2
-    corrected = corrected_chances(np.append(chances, 0.5), np.arange(60), wrong)
-    z = np.log(chances / (1 - chances))
-    a, b = np.meshgrid(np.linspace(0, 3, 301), np.linspace(-3, 3, 601), indexing="ij")
-    turned = a[..., None] * z + b[..., None]
-    loss = np.logaddexp(0, turned).sum(-1) - (turned * wrong).sum(-1) + (a - 1) ** 2 / 2 + b**2 / 2
-    # At the chance of one half, only b is seen.
-    best = b.ravel()[loss.argmin()]
-    assert corrected[60] == pytest.approx(1 / (1 + np.exp(-best)), abs=0.005)
+    corrected = corrected_chances(np.append(chances, [0.2, 0.7]), np.arange(60), wrong, np.arange(60))
+    a, b, c = np.meshgrid(*[np.linspace(low, low + 2, 81) for low in (0, 0, -1.5)], indexing="ij")
+    turned = a[..., None] * np.log(chances) - b[..., None] * np.log(1 - chances) + c[..., None]
+    loss = np.logaddexp(0, turned).sum(-1) - (turned * wrong).sum(-1)
+    loss += ((a - 1) ** 2 + (b - 1) ** 2) / 2 / 0.25 + c**2 / 2
+    best = np.unravel_index(loss.argmin(), loss.shape)
+    for place, p in ((60, 0.2), (61, 0.7)):
+        likeliest = 1 / (1 + np.exp(-(a[best] * np.log(p) - b[best] * np.log(1 - p) + c[best])))
+        assert corrected[place] == pytest.approx(likeliest, abs=0.01)
+
+
+def test_findings_at_the_head_say_little_about_the_end() -> None:
+    chances = np.repeat([0.998, 0.002], [100, 2000])
+    places = np.arange(0, 100, 10)
+    corrected = corrected_chances(chances, places, places % 20 == 0, places)
+    assert corrected[1] < 0.8
+    assert corrected[-1] < 0.01
 
 
 @pytest.mark.parametrize("power", [1.0, 3.0, 0.3])
@@ -72,7 +87,7 @@ def test_fifty_checks_correct_an_estimate_that_is_off(power: float) -> None:
         wrong = rng.random(2000) < chances**power
         places = spot_check(chances, 50)
         cut = int(wrong.sum())
-        corrected = corrected_chances(chances, places, wrong[places])
+        corrected = corrected_chances(chances, places, wrong[places], places)
         expected = [running_mean(known)[cut - 1] for known in (chances, corrected)]
         row[:] = np.array(expected) - wrong[:cut].mean()
     before, after = np.abs(off).mean(axis=0)
