@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dash import MATCH, Dash, Input, Output, State, no_update
+from dash import MATCH, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
@@ -13,6 +13,7 @@ from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.heatmap import heatmap_figure
 from channelexplorer_dash.results import Heatmap, Pending
 from channelexplorer_dash.selection import Marks, View
+from channelexplorer_dash.store import schema
 
 
 def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
@@ -27,6 +28,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.SORTING, "value"),
         Input(ids.MARKED_IMAGES, "data"),
         Input(ids.MARKED_PAIR, "data"),
+        Input(ids.EFFECTS_THERE, "data"),
         State(ids.part("heatmap", "version", MATCH), "id"),
         State(ids.VIEW, "data"),
         prevent_initial_call=True,
@@ -37,10 +39,12 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         sorting: Any,
         images: Any,
         pair: Any,
+        _effects: Any,
         part: Mapping[str, Any],
         view: Any,
     ) -> tuple[Any, Any, int]:
-        if not version:
+        # Effects that have just been measured matter to those alone who sort by them.
+        if not version or (ctx.triggered_id == ids.EFFECTS_THERE and sorting not in schema.MEASURED):
             raise PreventUpdate
         marks = Marks.from_json({"images": images, "pair": pair})
         answer = explorer.heatmap(View.from_json(view), str(part["panel"]), sorting, marks)

@@ -38,6 +38,8 @@ Sorting = Literal[
     "mutual_information",
     "selectivity",
     "auroc",
+    "effect",
+    "accuracy_lost",
 ]
 Measure = Literal[
     "knn",

@@ -20,6 +20,7 @@ from channelexplorer_dash.results import (
     Answer,
     ChannelDetail,
     ClassJaccard,
+    DoubleArray,
     Heatmap,
     ImageJaccard,
     IntArray,
@@ -126,13 +127,22 @@ def jaccard(
     return Ready(ImageJaccard(_part(sample, drawn[placed]), pairs, len(sample.labels), layer), key)
 
 
-def heatmap(work: LayerWork, prepared: Prepared, sorting: Sorting, marks: Marks) -> Answer[Heatmap]:
-    """Return the channels that lead the sorting × marked images, then a stratified draw of the others."""
+def heatmap(
+    work: LayerWork,
+    prepared: Prepared,
+    sorting: Sorting,
+    marks: Marks,
+    measured: Answer[DoubleArray] | None = None,
+) -> Answer[Heatmap]:
+    """Return the channels that lead the sorting × marked images, then a stratified draw of the others.
+
+    ``measured``, float64 (C,), is what the sorting sorts by where the model had to be run for it.
+    """
     view, layer, sample = prepared.view, prepared.layer, prepared.sample
     scaling = work.scaling(view, layer, prepared.summary)
     if isinstance(scaling, Pending):
         return scaling
-    sorted_by = _sorted_by(work, prepared, sorting)
+    sorted_by = measured or _sorted_by(work, prepared, sorting)
     if isinstance(sorted_by, Pending):
         return sorted_by
     statistic = sorted_by.value

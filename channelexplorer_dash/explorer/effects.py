@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from channelexplorer_dash.core.contribution import ChannelEffects
 from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.errors import SelectionError
-from channelexplorer_dash.explorer import contributions
+from channelexplorer_dash.explorer import answers, contributions
 from channelexplorer_dash.explorer.answers import Prepared
 from channelexplorer_dash.explorer.contributions import Fill, check_fill, outputs_of
 from channelexplorer_dash.extraction.plan import Effects
 from channelexplorer_dash.models.description import ModelDescription
-from channelexplorer_dash.results import Answer, Pending, Ready, ScorecardTable
+from channelexplorer_dash.results import Answer, DoubleArray, Heatmap, Pending, Ready, ScorecardTable
+from channelexplorer_dash.selection import Marks, Sorting
 from channelexplorer_dash.store import Kind, digest, schema
 
 if TYPE_CHECKING:
@@ -72,6 +73,35 @@ def scorecard(
         class_accuracy_lost=np.array(found[schema.CLASS_ACCURACY_LOST].to_list()).T,
     )
     return Ready(replace(whole, effects=effects), digest([table.key, plan.key]))
+
+
+def heatmap(
+    work: LayerWork, prepared: Prepared, sorting: Sorting, marks: Marks, output_names: Sequence[str]
+) -> Answer[Heatmap]:
+    """Return channels × images, marked images first.
+
+    Raises
+    ------
+    SelectionError
+        If it is to be sorted by an effect that was not measured.
+    """
+    measured = _measured(work, prepared, sorting, output_names) if sorting in schema.MEASURED else None
+    return answers.heatmap(work, prepared, sorting, marks, measured)
+
+
+def _measured(
+    work: LayerWork, prepared: Prepared, column: str, output_names: Sequence[str]
+) -> Answer[DoubleArray]:
+    """Return the effect of each channel, set to zero if that was measured, else to its mean."""
+    for fill in get_args(Fill):
+        plan = _plan(work, prepared, output_names, fill)
+        if plan is not None and work.store.has(Kind.TABLE, plan.key):
+            values = work.store.table(plan.key, [column]).to_series()
+            return Ready(values.to_numpy().astype(np.float64), digest([plan.key, column]))
+    raise SelectionError(
+        f"The effects of ablation are not measured in {prepared.layer.name}. Open the table beside the "
+        "heatmap, and measure them there."
+    )
 
 
 def _plan(work: LayerWork, prepared: Prepared, output_names: Sequence[str], fill: Fill) -> Effects | None:

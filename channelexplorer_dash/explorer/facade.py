@@ -243,11 +243,10 @@ class Explorer:
         """Return channels × images, marked images first."""
         check_sorting(sorting)
         prepared = self._prepare(view, layer)
-        return (
-            prepared
-            if isinstance(prepared, Pending)
-            else answers.heatmap(self._work, prepared, sorting, marks)
-        )
+        if isinstance(prepared, Pending):
+            return prepared
+        names = self._output_names(view, self.dataset(view.dataset))
+        return effects.heatmap(self._work, prepared, sorting, marks, names)
 
     # Generated states
 

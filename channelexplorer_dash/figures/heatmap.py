@@ -20,6 +20,8 @@ TITLES = {
     "mutual_information": "MI, bits",
     "selectivity": "selectivity",
     "auroc": "best AUC",
+    "effect": "effect",
+    "accuracy_lost": "accuracy lost",
 }
 MOST_BLOCKS = 60
 SCORES = {"eta_squared": "η²", "mutual_information": "MI", "selectivity": "selectivity", "auroc": "AUC"}

@@ -74,6 +74,8 @@ SORTINGS: tuple[Choice, ...] = (
     ("mutual_information", "Mutual information"),
     ("selectivity", "Selectivity"),
     ("auroc", "Best class AUC"),
+    ("effect", "Effect of ablation"),
+    ("accuracy_lost", "Accuracy lost"),
 )
 CLUSTERS: tuple[Choice, ...] = (("auto", "Auto"), *((str(k), str(k)) for k in range(1, MAX_CLUSTERS + 1)))
 DISTANCES: tuple[Choice, ...] = (("jaccard", "Jaccard"), ("centroid", "Centroids"))

@@ -96,6 +96,9 @@ SCORECARD = pl.Schema(
 SCORES = (F, ETA_SQUARED, MUTUAL_INFORMATION, SELECTIVITY, AUROC)
 """Columns of the scorecard that are one figure of the channel, by which channels can be sorted."""
 
+MEASURED = (EFFECT, ACCURACY_LOST)
+"""Columns of the effects that are one figure of the channel, by which channels can be sorted."""
+
 CHANNEL_EFFECTS = pl.Schema(
     {
         CHANNEL: pl.UInt32,

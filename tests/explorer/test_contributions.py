@@ -16,7 +16,7 @@ from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.contributions import Ablated, Fill, Groups
 from channelexplorer_dash.results import Pending, Ready
-from channelexplorer_dash.selection import ChannelMark, View
+from channelexplorer_dash.selection import ChannelMark, Marks, View
 from tests.explorer.conftest import settled
 
 LAYER = "layer3.0"
@@ -86,6 +86,19 @@ def test_the_effect_of_every_channel_is_that_of_its_ablation(explorer: Explorer,
         np.testing.assert_allclose(
             table.effects.class_accuracy_lost[:, 3], alone.before - alone.after, atol=1e-9
         )
+
+
+def test_heatmaps_are_sorted_by_measured_effects(explorer: Explorer, view: View) -> None:
+    with pytest.raises(SelectionError, match=r"not measured in layer2\.0\. Open the table"):
+        settled(lambda: explorer.heatmap(view, "layer2.0", "effect", Marks()))
+    settled(lambda: explorer.effects(view, LAYER))
+    table = settled(lambda: explorer.scorecard(view, LAYER))
+    assert table.effects is not None
+    shown = settled(lambda: explorer.heatmap(view, LAYER, "effect", Marks()))
+    np.testing.assert_array_equal(shown.statistic, np.sort(table.effects.effect)[::-1])
+    np.testing.assert_array_equal(shown.statistic, table.effects.effect[shown.channels])
+    lost = settled(lambda: explorer.heatmap(view, LAYER, "accuracy_lost", Marks())).statistic
+    np.testing.assert_array_equal(lost, np.sort(table.effects.accuracy_lost)[::-1])
 
 
 def test_a_model_of_other_classes_has_no_effect_to_measure(
