@@ -111,7 +111,7 @@ def thumbnail_button(view: View, row: ImageRow, urls: Urls, *, with_text: bool =
                 className="ce-thumb",
             ),
             *decision_mark(row),
-            *(_caption(row, wrong) if with_text else []),
+            *([_caption(row, wrong)] if with_text else []),
         ],
         className="ce-image" + (" is-wrong" if wrong else ""),
         title=said,
@@ -215,13 +215,14 @@ def failed_card(title: str, message: str) -> Component:
     )
 
 
-def _caption(row: ImageRow, wrong: bool) -> list[Component]:
-    lines: list[Component] = [html.Span(row.label_name, className="ce-image-label")]
+def _caption(row: ImageRow, wrong: bool) -> Component:
+    """Return label and prediction, a line each: one component, as there are many images."""
+    said = row.label_name
     if row.prediction_name is not None:
         sure = f" {percent(row.confidence)}" if row.confidence is not None else ""
         mark = "✗ " if wrong else "✓ " if row.correct else ""
-        lines.append(html.Span(f"{mark}{row.prediction_name}{sure}", className="ce-image-prediction"))
-    return lines
+        said += f"\n{mark}{row.prediction_name}{sure}"
+    return html.Span(said, className="ce-image-caption")
 
 
 def _channels(layer: str, group: str, title: str, channels: Sequence[int]) -> Component:

@@ -254,7 +254,7 @@ def test_an_image_of_the_gallery_is_marked_alone(
     expect_marks(two, fours, labels)
     button = two.page.locator(f"#{ids.GALLERY} .ce-image").nth(5)
     assert image_of(button) == sorted(fours)[5]
-    assert "4" in button.locator(".ce-image-label").inner_text()
+    assert "4" in button.locator(".ce-image-caption").inner_text()
     button.click()
     expect_marks(two, [sorted(fours)[5]], labels)
 
