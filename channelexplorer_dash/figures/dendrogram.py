@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ DISTANCES = {
     "centroid": "the distance of the centroids",
 }
 MOST_NAMED = 24
+SIZES = ((60, (7, 8, 1.3)), (300, (5, 4, 1.3)), (math.inf, (2, 3, 0.5)))
+"""Pixels of nodes, leaves and branches, in trees of up to so many leaves: larger ones hide each other."""
 LONGEST_NAME = 11
 NAME_GAP, CHARACTER = 14, 6.2
 """Pixels between the leaves and their names, and of one character of a name."""
@@ -56,14 +59,14 @@ def dendrogram_figure(answer: Hierarchy) -> Figure:
     colours = theme.class_colours(len(answer.class_names))
     above = set(answer.superclasses)
     grouped = [node in above for node in range(len(leaves), len(nodes))]
-    joint = 7 if len(leaves) <= 60 else 5
+    joint, end, line = next(sizes for most, sizes in SIZES if len(leaves) <= most)
     lines = {
         "type": "scatter",
         "name": "branches",
         "mode": "lines",
         "x": x,
         "y": y,
-        "line": {"color": theme.LINE, "width": 1.3},
+        "line": {"color": theme.LINE, "width": line},
         "hoverinfo": "skip",
     }
     joints = {
@@ -90,9 +93,9 @@ def dendrogram_figure(answer: Hierarchy) -> Figure:
         "y": [n.position for n in leaves],
         "customdata": _spans(leaves, ordered),
         "marker": {
-            "size": 8 if len(leaves) <= 60 else 4,
+            "size": end,
             "color": [colours[answer.labels[n.members[0]]] for n in leaves],
-            "line": {"width": 0.6, "color": theme.OUTLINE},
+            "line": {"width": 0.6 if end > 3 else 0, "color": theme.OUTLINE},
         },
         "cliponaxis": False,
     }
