@@ -80,6 +80,8 @@
   document.addEventListener("click", function (event) {
     const marking = event.target.closest("[data-mark-image], [data-mark-group], [data-mark-channel]");
     if (!marking) return;
+    // By the keyboard there was no pointer.
+    adding = event.shiftKey || event.ctrlKey || event.metaKey;
     const { markImage, markGroup, markChannel } = marking.dataset;
     if (markImage !== undefined) return page.send({ action: "image", image: Number(markImage) });
     if (markGroup !== undefined) return page.send({ action: "group", images: markGroup });

@@ -214,23 +214,29 @@
     return trigger === page.ids().classesAll ? options.map((option) => option.value) : [];
   };
 
+  const CLASS_FRAMES = 300;
+
   /** Put the colour and the number of images beside the name of every class, as soon as the names are drawn. */
-  function besideClasses() {
+  function besideClasses(frames) {
     const list = document.getElementById(page.ids().classes);
     if (!list) return;
     const { colours, counts } = list.parentElement.dataset;
     const [colourOf, countOf] = [JSON.parse(colours), JSON.parse(counts)];
     const rows = list.querySelectorAll(".form-check");
-    if (rows.length !== countOf.length) return window.requestAnimationFrame(besideClasses);
+    if (rows.length !== countOf.length) {
+      if (frames) window.requestAnimationFrame(() => besideClasses(frames - 1));
+      return;
+    }
     rows.forEach(function (row, label) {
       row.style.setProperty("--ce-swatch", colourOf[label]);
       row.dataset.count = countOf[label].toLocaleString("en");
       row.title = row.textContent;
+      row.querySelector("input").title = row.dataset.count + " images";
     });
   }
 
   shared.drawClasses = function () {
-    window.requestAnimationFrame(besideClasses);
+    window.requestAnimationFrame(() => besideClasses(CLASS_FRAMES));
     return keep();
   };
 

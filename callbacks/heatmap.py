@@ -9,7 +9,9 @@ from dash import MATCH, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.figures.empty import empty_figure
 from channelexplorer_dash.figures.heatmap import heatmap_figure
 from channelexplorer_dash.results import Heatmap, Pending
 from channelexplorer_dash.selection import Marks, View
@@ -29,6 +31,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         Input(ids.MARKED_IMAGES, "data"),
         Input(ids.MARKED_PAIR, "data"),
         Input(ids.EFFECTS_THERE, "data"),
+        Input(ids.SCORECARD_FILL, "value"),
         State(ids.part("heatmap", "version", MATCH), "id"),
         State(ids.VIEW, "data"),
         prevent_initial_call=True,
@@ -40,14 +43,19 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         images: Any,
         pair: Any,
         _effects: Any,
+        fill: Any,
         part: Mapping[str, Any],
         view: Any,
     ) -> tuple[Any, Any, int]:
-        # Effects that have just been measured matter to those alone who sort by them.
-        if not version or (ctx.triggered_id == ids.EFFECTS_THERE and sorting not in schema.MEASURED):
+        # What was measured, and how, matters to those alone who sort by it.
+        of_effects = ctx.triggered_id in {ids.EFFECTS_THERE, ids.SCORECARD_FILL}
+        if not version or (of_effects and sorting not in schema.MEASURED):
             raise PreventUpdate
         marks = Marks.from_json({"images": images, "pair": pair})
-        answer = explorer.heatmap(View.from_json(view), str(part["panel"]), sorting, marks)
+        try:
+            answer = explorer.heatmap(View.from_json(view), str(part["panel"]), sorting, marks, fill)
+        except SelectionError as error:
+            return empty_figure(str(error)), "", ticks or 0
         if isinstance(answer, Pending):
             return no_update, f"{answer.job.label} …", (ticks or 0) + 1
         return heatmap_figure(answer.value), extent(answer.value), ticks or 0

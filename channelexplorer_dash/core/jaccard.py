@@ -193,13 +193,14 @@ def active_frequencies(
     packed = _packed(sets)
     if packed.shape[1] != -(-channels // 64):
         raise DatasetError(f"Active sets of {packed.shape[1]} words do not hold {channels:,} channels.")
-    classes, images = np.unique(label_array(labels, len(packed)), return_counts=True)
+    given = label_array(labels, len(packed))
+    classes, images = np.unique(given, return_counts=True)
     counts = np.empty((len(classes), channels), np.int64)
 
     def keep(part: slice, found: npt.NDArray[np.int32]) -> None:
         counts[part] = found[:, :channels]
 
-    _count(packed, labels, images, keep, threads)
+    _count(packed, given, images, keep, threads)
     return classes, counts
 
 
@@ -234,7 +235,8 @@ def expected_overlap(sets: BitArray, labels: npt.ArrayLike, threads: int = 1) ->
         If ``sets`` are not packed, or shapes do not fit.
     """
     packed = _packed(sets)
-    _, images = np.unique(label_array(labels, len(packed)), return_counts=True)
+    given = label_array(labels, len(packed))
+    images = np.unique(given, return_counts=True)[1]
     share = np.empty((len(images), 64 * packed.shape[1]), np.float32)
     size = np.empty(len(images), np.float32)
 
@@ -242,7 +244,7 @@ def expected_overlap(sets: BitArray, labels: npt.ArrayLike, threads: int = 1) ->
         np.divide(counts, images[part, None], out=share[part], casting="same_kind")
         size[part] = counts.sum(axis=1) / images[part]
 
-    _count(packed, labels, images, divide, threads)
+    _count(packed, given, images, divide, threads)
     overlap: FloatArray = share @ share.T
     with np.errstate(invalid="ignore"):
         for part in chunks(len(size), len(size), _CACHED_NUMBERS):
@@ -254,7 +256,7 @@ def expected_overlap(sets: BitArray, labels: npt.ArrayLike, threads: int = 1) ->
 
 def _count(
     packed: BitArray,
-    labels: npt.ArrayLike,
+    labels: IntArray,
     images: IntArray,
     use: Callable[[slice, npt.NDArray[np.int32]], None],
     threads: int,
@@ -276,10 +278,10 @@ def _count(
         pass
 
 
-def _narrow(labels: npt.ArrayLike) -> npt.NDArray[np.integer[Any]]:
-    """Return labels in their smallest type: NumPy sorts small numbers by their digits, 20 times as fast."""
-    array = np.asarray(labels)
-    return array.astype(np.result_type(np.min_scalar_type(array.min()), np.min_scalar_type(array.max())))
+def _narrow(labels: IntArray) -> npt.NDArray[np.integer[Any]]:
+    """Return labels as 16 bits if they fit: NumPy sorts these by their digits, in a twentieth of the time."""
+    fits = labels.min() >= 0 and labels.max() <= np.iinfo(np.uint16).max
+    return labels.astype(np.uint16) if fits else labels
 
 
 def _packed(sets: BitArray) -> BitArray:

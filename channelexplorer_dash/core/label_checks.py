@@ -16,8 +16,10 @@ from channelexplorer_dash.core.arrays import BoolArray, DoubleArray, IntArray
 
 # Labels are checked down to here, as a multiple of how many are expected to be wrong.
 _BEYOND = 1.5
-# Chances of 0 and 1 have no logarithm.
+# One finding that speaks against a chance of nearly 0 or 1 is to count for no more than against this one.
 _LEAST = 0.002
+# Chances of 0 and 1 have no logarithm.
+_LEAST_OF_ALL = 1e-9
 # a, b and c where nothing is found, and how far they may be from there.
 _AS_IT_IS, _WIDTHS = np.array([1.0, 1.0, 0.0]), np.array([0.5, 0.5, 1.0])
 
@@ -92,9 +94,7 @@ def _fitted(chances: DoubleArray, places: IntArray, found: BoolArray) -> DoubleA
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    some = np.clip(chances, _LEAST, 1 - _LEAST)
-    evidence = np.stack([np.log(some), -np.log1p(-some), np.ones_like(some)], axis=1)
-    seen = evidence[places]
+    seen = _evidence(chances[places], _LEAST)
 
     def loss(values: DoubleArray) -> tuple[float, DoubleArray]:
         turned = seen @ values
@@ -104,7 +104,12 @@ def _fitted(chances: DoubleArray, places: IntArray, found: BoolArray) -> DoubleA
 
     # A chance that is larger stays larger.
     bounds = [(0.0, None), (0.0, None), (None, None)]
-    fitted: DoubleArray = expit(
-        evidence @ minimize(loss, _AS_IT_IS, jac=True, method="L-BFGS-B", bounds=bounds).x
-    )
+    best = minimize(loss, _AS_IT_IS, jac=True, method="L-BFGS-B", bounds=bounds).x
+    fitted: DoubleArray = expit(_evidence(chances, _LEAST_OF_ALL) @ best)
     return fitted
+
+
+def _evidence(chances: DoubleArray, least: float) -> DoubleArray:
+    """Return what a, b and c are multiplied by, float64 (n, 3)."""
+    some = np.clip(chances, least, 1 - least)
+    return np.stack([np.log(some), -np.log1p(-some), np.ones_like(some)], axis=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from channelexplorer_dash.explorer.answers import Prepared
 from channelexplorer_dash.explorer.contributions import Fill, check_fill, outputs_of
 from channelexplorer_dash.extraction.plan import Effects
 from channelexplorer_dash.models.description import ModelDescription
-from channelexplorer_dash.results import Answer, DoubleArray, Heatmap, Pending, Ready, ScorecardTable
+from channelexplorer_dash.results import Answer, Heatmap, Pending, Ready, ScorecardTable
 from channelexplorer_dash.selection import Marks, Sorting
 from channelexplorer_dash.store import Kind, digest, schema
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Images of a task: progress is read off these parts, and what is more urgent waits for the end of one.
 _SHARD = 4
+_SET_TO = {"zero": "zero", "mean": "its mean"}
 
 
 def measure(work: LayerWork, prepared: Prepared, output_names: Sequence[str], fill: Fill) -> Answer[str]:
@@ -35,13 +36,7 @@ def measure(work: LayerWork, prepared: Prepared, output_names: Sequence[str], fi
     SelectionError
         If the model's outputs are not the dataset's classes.
     """
-    plan = _plan(work, prepared, output_names, fill)
-    if plan is None:
-        raise SelectionError(
-            "The outputs of this model are not the classes of this dataset: an image's own class has no "
-            "logit whose drop could be measured. Choose a dataset with classes of the model, or ablate "
-            "channels from their card."
-        )
+    plan = _needed(work, prepared, output_names, fill)
     if fill == "mean":
         description = ModelDescription.from_json(work.store.record(prepared.description))
         means = work.summary(replace(prepared.view, summary="mean"), description, prepared.layer)
@@ -76,7 +71,12 @@ def scorecard(
 
 
 def heatmap(
-    work: LayerWork, prepared: Prepared, sorting: Sorting, marks: Marks, output_names: Sequence[str]
+    work: LayerWork,
+    prepared: Prepared,
+    sorting: Sorting,
+    marks: Marks,
+    output_names: Sequence[str],
+    fill: Fill,
 ) -> Answer[Heatmap]:
     """Return channels × images, marked images first.
 
@@ -85,23 +85,28 @@ def heatmap(
     SelectionError
         If it is to be sorted by an effect that was not measured.
     """
-    measured = _measured(work, prepared, sorting, output_names) if sorting in schema.MEASURED else None
+    measured = None
+    if sorting in schema.MEASURED:
+        plan = _needed(work, prepared, output_names, fill)
+        if not work.store.has(Kind.TABLE, plan.key):
+            raise SelectionError(
+                f"What is lost without each channel of {prepared.layer.name}, set to {_SET_TO[fill]}, is not "
+                "measured yet. Open the table above, and measure it there."
+            )
+        values = work.store.table(plan.key, [sorting]).to_series().to_numpy()
+        measured = Ready(values.astype(np.float64), digest([plan.key, sorting]))
     return answers.heatmap(work, prepared, sorting, marks, measured)
 
 
-def _measured(
-    work: LayerWork, prepared: Prepared, column: str, output_names: Sequence[str]
-) -> Answer[DoubleArray]:
-    """Return the effect of each channel, set to zero if that was measured, else to its mean."""
-    for fill in get_args(Fill):
-        plan = _plan(work, prepared, output_names, fill)
-        if plan is not None and work.store.has(Kind.TABLE, plan.key):
-            values = work.store.table(plan.key, [column]).to_series()
-            return Ready(values.to_numpy().astype(np.float64), digest([plan.key, column]))
-    raise SelectionError(
-        f"The effects of ablation are not measured in {prepared.layer.name}. Open the table beside the "
-        "heatmap, and measure them there."
-    )
+def _needed(work: LayerWork, prepared: Prepared, output_names: Sequence[str], fill: Fill) -> Effects:
+    plan = _plan(work, prepared, output_names, fill)
+    if plan is None:
+        raise SelectionError(
+            "The outputs of this model are not the classes of this dataset: an image's own class has no "
+            "logit whose drop could be measured. Choose a dataset with classes of the model, or ablate "
+            "channels from their card."
+        )
+    return plan
 
 
 def _plan(work: LayerWork, prepared: Prepared, output_names: Sequence[str], fill: Fill) -> Effects | None:

@@ -239,14 +239,16 @@ class Explorer:
         prepared = self._prepare(view, layer)
         return prepared if isinstance(prepared, Pending) else clusters(self._work, prepared, grouping)
 
-    def heatmap(self, view: View, layer: str, sorting: Sorting, marks: Marks) -> Answer[Heatmap]:
-        """Return channels × images, marked images first."""
+    def heatmap(
+        self, view: View, layer: str, sorting: Sorting, marks: Marks, fill: Fill = "zero"
+    ) -> Answer[Heatmap]:
+        """Return channels × images, marked images first; effects are those of channels set to ``fill``."""
         check_sorting(sorting)
         prepared = self._prepare(view, layer)
         if isinstance(prepared, Pending):
             return prepared
         names = self._output_names(view, self.dataset(view.dataset))
-        return effects.heatmap(self._work, prepared, sorting, marks, names)
+        return effects.heatmap(self._work, prepared, sorting, marks, names, fill)
 
     # Generated states
 

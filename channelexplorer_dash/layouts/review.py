@@ -120,9 +120,9 @@ def review_facts(found: LabelList) -> list[Component]:
     wrong, images = review.expected_wrong, len(review.image_ids)
     notes = []
     if review.checks:
-        notes.append(f"The expected precision follows {review.checks:,} decisions of the spot check.")
+        notes.append(f"The expected precision follows the spot check: {review.checks:,} decided.")
     if left:
-        notes.append(f"Decide the {left:,} left of the spot check: then it is sure to a few points.")
+        notes.append(f"Decide the {left:,} left of the spot check: then it is mostly within five points.")
     return [
         html.P(
             f"About {wrong:,.0f} of {images:,} labels are expected to be wrong ({percent(wrong / images)}).",
@@ -163,8 +163,12 @@ def review_pager(page: int, pages: int) -> list[Component]:
 
 def nothing_to_review(state: str) -> list[Component]:
     """Return what the list says where no image is chosen."""
-    said = "Nothing is left to review here." if state == "open" else "No label is in this list."
-    return [html.P(f"{said} Choose another class, or show all.", className="ce-more")]
+    said = {
+        "open": "Nothing is left to review here. Choose another class, or show all.",
+        "check": "The spot check is done. Choose “To review”, and begin at the head of the list.",
+    }
+    other = "No label is in this list. Choose another class, or show all."
+    return [html.P(said.get(state, other), className="ce-more")]
 
 
 def _row(view: View, review: LabelReview, position: int, row: ImageRow, urls: Urls) -> Component:

@@ -212,11 +212,15 @@ def test_the_effect_of_every_channel_becomes_a_column(
     assert "are not measured yet" in shown(fill="mean")
 
     there = {prop(ids.EFFECTS_THERE, "data"): "key"}
-    drawn = (None, "key", ids.part("heatmap", "version", LAYER), computed.to_json())
+    drawn = (None, "key", "zero", ids.part("heatmap", "version", LAYER), computed.to_json())
     figure, _, _ = call(functions["draw_heatmap"], "key", 0, "effect", "", *drawn, triggered=there)
     assert "channels sorted by effect" in figure["layout"]["meta"]["alt"]
     with pytest.raises(PreventUpdate):
         call(functions["draw_heatmap"], "key", 0, "variance", "", *drawn, triggered=there)
+    by_mean = (None, "key", "mean", *drawn[3:])
+    figure, *_ = call(functions["draw_heatmap"], "key", 0, "effect", "", *by_mean, triggered=there)
+    assert figure["layout"]["meta"]["view"] == "empty"
+    assert "set to its mean, is not measured yet" in figure["layout"]["meta"]["alt"]
 
     def exported(label: str) -> list[float]:
         by_effect = {**ASKED, "column": "effect"}
@@ -251,7 +255,16 @@ def test_the_heatmap_is_sorted_by_every_column(
     ticks = 0
     while figure is no_update:
         figure, _, ticks = call(
-            functions["draw_heatmap"], "key", ticks, sorting, "", None, None, drawn, computed.to_json()
+            functions["draw_heatmap"],
+            "key",
+            ticks,
+            sorting,
+            "",
+            None,
+            None,
+            "zero",
+            drawn,
+            computed.to_json(),
         )
         assert ticks < 1000
     bars = next(trace for trace in figure["data"] if trace["name"] == "statistic")

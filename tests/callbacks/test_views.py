@@ -118,6 +118,7 @@ def test_marked_images_come_first_in_the_heatmap(
         encode_indices(images),
         pair,
         None,
+        "zero",
         part("heatmap"),
         computed.to_json(),
     )
@@ -134,7 +135,7 @@ def test_a_view_without_a_version_stays_as_it_is(
     middle = {
         "draw_scatterplot": ("class", None, None, "pca", None, None, None, None, "off", "auto", None),
         "draw_jaccard": ("auto", "class", None, "jaccard"),
-        "draw_heatmap": (None, "variance", None, None, None),
+        "draw_heatmap": (None, "variance", None, None, None, "zero"),
     }[name]
     with pytest.raises(PreventUpdate):
         call(functions[name], None, *middle, part("jaccard"), computed.to_json())

@@ -175,6 +175,10 @@ def test_active_frequencies_of_a_large_class() -> None:
     np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(one[3], active[labels == 3].sum(axis=0))
     np.testing.assert_array_equal(counts, [active.sum(axis=0)])
+    for low, far in ((-3, 1), (0, 2**40), (-(2**62), 2**60)):
+        classes, counts = active_frequencies(packed(active), low + labels % 4 * far, 300)
+        np.testing.assert_array_equal(classes, low + np.arange(4) * far)
+        np.testing.assert_array_equal(counts[3], active[labels % 4 == 3].sum(axis=0))
     with pytest.raises(DatasetError, match="5 words do not hold 321 channels"):
         active_frequencies(packed(active), np.zeros(2500, np.int64), 321)
 

@@ -70,6 +70,13 @@ def test_the_correction_is_the_likeliest() -> None:
         assert corrected[place] == pytest.approx(likeliest, abs=0.01)
 
 
+def test_a_finding_that_agrees_changes_little_however_many_images_there_are() -> None:
+    chances = np.repeat([0.9, 1e-4], [100, 49_900])
+    places = spot_check(chances, 50)
+    corrected = corrected_chances(chances, places[:1], [True], places)
+    assert corrected.sum() == pytest.approx(chances.sum(), rel=0.05)
+
+
 def test_findings_at_the_head_say_little_about_the_end() -> None:
     chances = np.repeat([0.998, 0.002], [100, 2000])
     places = np.arange(0, 100, 10)

@@ -89,7 +89,7 @@ def test_the_effect_of_every_channel_is_that_of_its_ablation(explorer: Explorer,
 
 
 def test_heatmaps_are_sorted_by_measured_effects(explorer: Explorer, view: View) -> None:
-    with pytest.raises(SelectionError, match=r"not measured in layer2\.0\. Open the table"):
+    with pytest.raises(SelectionError, match=r"channel of layer2\.0, set to zero, is not measured yet"):
         settled(lambda: explorer.heatmap(view, "layer2.0", "effect", Marks()))
     settled(lambda: explorer.effects(view, LAYER))
     table = settled(lambda: explorer.scorecard(view, LAYER))
@@ -97,6 +97,8 @@ def test_heatmaps_are_sorted_by_measured_effects(explorer: Explorer, view: View)
     shown = settled(lambda: explorer.heatmap(view, LAYER, "effect", Marks()))
     np.testing.assert_array_equal(shown.statistic, np.sort(table.effects.effect)[::-1])
     np.testing.assert_array_equal(shown.statistic, table.effects.effect[shown.channels])
+    with pytest.raises(SelectionError, match="set to its mean, is not measured"):
+        settled(lambda: explorer.heatmap(view, "layer2.0", "effect", Marks(), "mean"))
     lost = settled(lambda: explorer.heatmap(view, LAYER, "accuracy_lost", Marks())).statistic
     np.testing.assert_array_equal(lost, np.sort(table.effects.accuracy_lost)[::-1])
 
