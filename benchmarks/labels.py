@@ -40,6 +40,9 @@ SHOWN, CHECKED = "expected precision", "expected precision after the spot check"
 CHECKS = 50
 """Labels in the spot check, as the page has it."""
 
+TOTAL_WITHIN = 0.25
+"""Share of the wrong labels by which their expected number may be off."""
+
 WITHIN = 5.0
 """Points that the expected precision may be off."""
 
@@ -127,6 +130,8 @@ def _shown(found: LabelIssues, wrong: BoolArray) -> Row:
     chances = found.chance[order]
     checks = spot_check(chances, CHECKS)
     checked = corrected_chances(chances, checks, wrong[order][checks], checks)
+    for shown, expected in ((SHOWN, chances), (CHECKED, checked)):
+        row[f"{shown} total off"] = abs(float(expected.sum()) - flips) / flips
     for name, cut in _cuts(flips).items():
         row[f"true precision {name}"] = float(wrong[order[:cut]].mean())
         for shown, expected in ((SHOWN, chances), (CHECKED, checked)):
@@ -188,6 +193,11 @@ def _claims(title: str, aim: float | None, rows: Mapping[tuple[str, float], Row]
         Claim(f"{title}: AUROC at 20 % uniform", typical[f"{WHOLE} AUROC"], aim or beside, "higher"),
         Claim(f"{title}: least lead over the worst single score in any row", above, 0.0, "higher"),
     ]
+    for shown, what in ((SHOWN, "as computed"), (CHECKED, "after the spot check")):
+        off = fmean(row[f"{shown} total off"] for row in rows.values())
+        claims.append(
+            Claim(f"{title}: share by which the expected number is off, {what}", off, TOTAL_WITHIN, "lower")
+        )
     for shown, where in product((SHOWN, CHECKED), ("half", "all")):
         points = fmean(100 * row[f"{shown} off {where}"] for row in rows.values())
         within = fmean(abs(_gap(row, shown, where)) <= WITHIN for row in rows.values())
