@@ -36,7 +36,7 @@ Every setting can also stand in a TOML file (--config) or in a variable CHANNELE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return the exit status: 0, 1 for a problem (`doctor`), 2 after a mistake, 130 after Ctrl-C."""
+    """Run the command; return the exit status: 0, 1 (`doctor`: a problem), 2 (a mistake), 130 (Ctrl-C)."""
     options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)

@@ -18,6 +18,7 @@ from channelexplorer_dash.extraction.shards import choose_device
 from channelexplorer_dash.models.build import build, find_factory
 from channelexplorer_dash.models.checkpoints import read_state
 from channelexplorer_dash.models.pipelines import check_pipeline
+from channelexplorer_dash.models.torchvision_shim import prepare_torchvision
 from channelexplorer_dash.specs import ModelSpec
 
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors")
@@ -81,12 +82,8 @@ def check_device(wanted: str) -> dict[str, Any]:
     import torch
 
     device = choose_device(wanted)
-    count = torch.cuda.device_count()
-    names = [torch.cuda.get_device_name(index) for index in range(count)]
-    return {
-        "found": f"{device}; GPUs: {', '.join(names) or 'none'} (torch {torch.__version__}).",
-        "gpus": count,
-    }
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {"found": f"{device}; GPUs: {', '.join(names) or 'none'} (torch {torch.__version__})."}
 
 
 def _answered(check: Any, given: Any) -> dict[str, Any]:
@@ -102,6 +99,7 @@ def _answered(check: Any, given: Any) -> dict[str, Any]:
 def main() -> None:
     """Entry point of ``python -m channelexplorer_dash.extraction.checking``."""
     asked = json.load(sys.stdin)
+    prepare_torchvision()
     # What libraries and factories print is no part of the answer.
     with contextlib.redirect_stdout(sys.stderr):
         models = [_answered(check_model, ModelSpec.model_validate(spec)) for spec in asked["models"]]

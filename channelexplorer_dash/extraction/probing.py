@@ -62,7 +62,7 @@ def look(paths: Sequence[str]) -> Worker:
 
 
 def is_running(store: Path) -> bool:
-    """Tell whether the embedded engine of a store runs; raise PermissionError where it is another account's."""
+    """Tell whether a store's embedded engine runs; raise PermissionError where it is another account's."""
     client = join_file(store / "engine")
     if client is None:
         return False
