@@ -72,15 +72,14 @@ def examine(
         Whether the engine is tested.
     """
     yield check_python()
-    read = [finding for file in settings_files(files, os.environ) for finding in check_file(file)]
-    yield from read
+    for file in settings_files(files, os.environ):
+        yield from check_file(file)
     yield check_environment(os.environ)
     try:
         settings = gather()
     except SettingsError as error:
         yield from check_packages()
-        if not any(finding.level == "problem" for finding in read):
-            yield Finding("problem", "settings", str(error))
+        yield Finding("problem", "settings", str(error))
         yield Finding("warning", "settings", "the rest was not examined.", "Mend the settings first.")
         return
     pipelines = any(spec.source.startswith("diffusers:") for spec in settings.models)

@@ -65,11 +65,11 @@ def _not_here(spec: ModelSpec, name: str) -> str:
         return "" if here else repository
     if spec.weights != "hub" or not timm.is_model(name.partition(".")[0]):
         return ""
-    config = timm.get_pretrained_cfg(name)
-    if config is None or not config.has_weights:
+    if not timm.models.is_model_pretrained(name):
         raise ModelError(
             f"timm has no pretrained weights of {name!r}. Give a checkpoint in `weights`, or 'random'."
         )
+    config = timm.get_pretrained_cfg(name)
     if config.hf_hub_id:
         found = (try_to_load_from_cache(config.hf_hub_id, file) for file in _WEIGHT_FILES)
         return "" if any(isinstance(path, str) for path in found) else str(config.hf_hub_id)
