@@ -69,12 +69,14 @@ def _not_here(spec: ModelSpec, name: str) -> str:
         raise ModelError(
             f"timm has no pretrained weights of {name!r}. Give a checkpoint in `weights`, or 'random'."
         )
-    config = timm.get_pretrained_cfg(name)
+    config: Any = timm.get_pretrained_cfg(name)
     if config.hf_hub_id:
         found = (try_to_load_from_cache(config.hf_hub_id, file) for file in _WEIGHT_FILES)
         return "" if any(isinstance(path, str) for path in found) else str(config.hf_hub_id)
-    file = Path(urlsplit(config.url or "").path).name
-    return "" if (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file() else str(config.url)
+    # Some stand with a part of their digest.
+    url = config.url if isinstance(config.url, str) else config.url[0]
+    file = Path(urlsplit(url).path).name
+    return "" if (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file() else url
 
 
 def check_device(wanted: str) -> dict[str, Any]:
