@@ -72,14 +72,15 @@ def examine(
         Whether the engine is tested.
     """
     yield check_python()
-    for file in settings_files(files, os.environ):
-        yield from check_file(file)
+    read = [finding for file in settings_files(files, os.environ) for finding in check_file(file)]
+    yield from read
     yield check_environment(os.environ)
     try:
         settings = gather()
     except SettingsError as error:
         yield from check_packages()
-        yield Finding("problem", "settings", str(error))
+        if str(error) not in {finding.found for finding in read}:
+            yield Finding("problem", "settings", str(error))
         yield Finding("warning", "settings", "the rest was not examined.", "Mend the settings first.")
         return
     pipelines = any(spec.source.startswith("diffusers:") for spec in settings.models)

@@ -31,7 +31,7 @@ class Finding:
 
     def line(self) -> str:
         """Return the finding on one line, whatever line breaks a message has."""
-        return " ".join(f"{self.level:<8} {self.what}: {self.found} {self.hint}".rstrip().split("\n"))
+        return f"{self.level:<8} {' '.join(f'{self.what}: {self.found} {self.hint}'.split())}"
 
 
 def counted(number: int, noun: str) -> str:

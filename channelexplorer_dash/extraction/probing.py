@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import socket
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from channelexplorer_dash.errors import EngineError
 from channelexplorer_dash.extraction.engine import SCHEDULER_FILE, Engine, join_file
@@ -18,6 +20,7 @@ from channelexplorer_dash.store import Store
 
 _ANSWER_SECONDS = 30.0
 _STOP_SECONDS = 15.0
+_REACH_SECONDS = 5.0
 # Long enough for its client to join on a busy machine, and short enough to wait for its end.
 _LINGER_SECONDS = 5.0
 _ROUNDS = 5
@@ -87,6 +90,8 @@ def probe(settings: Settings, paths: Sequence[str]) -> Probe:
         embedded = settings.engine == "embedded"
         running = is_running(settings.store) if embedded else settings.engine != "inline"
         root = settings.store if embedded and running else Path(scratch)
+        if running and not embedded:
+            _check_reachable(settings.engine)
         engine = Engine(settings.model_copy(update={"engine_linger_seconds": _LINGER_SECONDS}), Store(root))
         begun = time.monotonic()
         try:
@@ -115,6 +120,18 @@ def probe(settings: Settings, paths: Sequence[str]) -> Probe:
             for answer in answers.values()
         )
         return Probe(running, ready, min(rounds), workers)
+
+
+def _check_reachable(address: str) -> None:
+    """Find out at once, and without Dask's many tries, where nobody listens."""
+    try:
+        at = urlsplit(address if "://" in address else f"tcp://{address}")
+        socket.create_connection((at.hostname or "", at.port or 0), timeout=_REACH_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            f"Nobody listens at {address} ({error}). Check `engine` in the settings, or run `dask scheduler` "
+            "there."
+        ) from error
 
 
 def _wait_for_end(file: Path) -> None:

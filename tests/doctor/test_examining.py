@@ -49,5 +49,7 @@ def test_settings_that_cannot_be_read_end_the_examination(
     assert status == 1
     assert "unknown key 'store_quota'. Did you mean 'store_quota_gb'?" in out
     assert "not examined" in out and "store_quota_gb" in out and "dataset" not in out
+    missing = run(capsys, "--config", "gone.toml")[1]
+    assert missing.count("no settings file gone.toml") == 1
     # One line for each finding, whatever the message.
     assert {line.split()[0] for line in out.splitlines()[:-1]} == {"ok", "warning", "problem"}
