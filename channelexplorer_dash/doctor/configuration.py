@@ -107,14 +107,17 @@ def check_exposure(settings: Settings) -> list[Finding]:
                 'For a server set engine = "embedded".',
             )
         )
-    for path, mask, danger in (
-        (settings.store, stat.S_IWOTH, "every account of this machine may change results"),
-        (settings.store / "engine" / SCHEDULER_FILE, 0o077, "other accounts may send the engine code"),
+    for path, mask, mend, danger in (
+        (settings.store, stat.S_IWOTH, "o-w", "every account of this machine may change results"),
+        (
+            settings.store / "engine" / SCHEDULER_FILE,
+            stat.S_IRWXG | stat.S_IRWXO,
+            "go-rwx",
+            "other accounts may send the engine code",
+        ),
     ):
         if path.exists() and path.stat().st_mode & mask:
-            found.append(
-                Finding("problem", "exposure", f"{danger} ({path}).", f"Run `chmod o-rwx,g-w {path}`.")
-            )
+            found.append(Finding("problem", "exposure", f"{danger} ({path}).", f"Run `chmod {mend} {path}`."))
     return found or [Finding("ok", "exposure", f"`serve` listens on {settings.host} alone.")]
 
 
