@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
+import psutil
 import pytest
 from distributed import LocalCluster
 
@@ -16,7 +17,9 @@ from channelexplorer_dash.doctor.engine import (
     look_at_engine,
     needed,
 )
+from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.probing import Probe, Worker, is_running, probe
+from channelexplorer_dash.store import Store
 
 WORKER = Worker(platform.python_version(), channelexplorer_dash.__version__, ())
 
@@ -35,6 +38,23 @@ def test_an_embedded_engine_is_started_beside_the_store_and_stopped(settings: Se
     found = look_at_engine(embedded)
     assert [one.what for one in found] == ["engine"] and "embedded: started" in found[0].found
     assert not settings.store.exists()
+    # Its process ends with its scheduler.
+    started = [p for p in psutil.Process().children() if "channelexplorer-" in " ".join(p.cmdline())]
+    assert not psutil.wait_procs(started, 30)[1]
+
+
+@pytest.mark.slow
+def test_an_embedded_engine_that_runs_is_joined_and_left_running(settings: Settings) -> None:
+    embedded = settings.model_copy(update={"engine": "embedded", "engine_linger_seconds": 0.5})
+    engine = Engine(embedded, Store(settings.store))
+    try:
+        engine.connected()
+        (found,) = look_at_engine(embedded)
+        assert "was running, joined" in found.found and is_running(settings.store)
+    finally:
+        engine.close()
+    (ended,) = (p for p in psutil.Process().children() if str(settings.store) in " ".join(p.cmdline()))
+    ended.wait(30)
 
 
 def test_a_cluster_is_joined_and_asked_what_it_sees(settings: Settings, tmp_path: Path) -> None:
