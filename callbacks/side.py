@@ -67,14 +67,16 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         first: Any, second: Any, _tick: Any, control: Any, state: Any, query: Any
     ) -> tuple[Any, Any]:
         side = shown(explorer, query)
-        return followed(
+        said, line = followed(
             explorer,
             first and second,
             control,
             state,
             lambda: explorer.two_models.alike(side.view, side.compare, side.granularity),
-            lambda found: alike_text(found, str(first), str(second)),
+            lambda found: alike_text(first, second, found),
         )
+        # Names are known before the CKA is.
+        return said or alike_text(first, second), line
 
     app.clientside_callback(
         script("tellFrames"),

@@ -29,13 +29,14 @@ examples:
   channelexplorer compute --config photos.toml --model efficientnet --dataset photos --all
   channelexplorer layers timm:resnet18 --granularity stage
   channelexplorer gc --quota 20GB --dry-run
+  channelexplorer doctor --config photos.toml
 
 Every setting can also stand in a TOML file (--config) or in a variable CHANNELEXPLORER_<NAME>.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return the exit status: 0, 2 after a mistake, 130 after Ctrl-C."""
+    """Run the command; return the exit status: 0, 1 (`doctor`: a problem), 2 (a mistake), 130 (Ctrl-C)."""
     options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)
@@ -115,6 +116,17 @@ def parser() -> argparse.ArgumentParser:
     tidy.add_argument("--quota", metavar="SIZE", help="what the store may take, as 20GB (store_quota_gb)")
     tidy.add_argument("--dry-run", action="store_true", help="say what would be removed, and leave it")
     tidy.set_defaults(run=_gc)
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="check the installation and the settings",
+        description="Check the installation, the settings and what they name, and say what is wrong and what "
+        "to do. Nothing is changed or downloaded. The exit status is 0 where there is no problem, 1 else.",
+    )
+    _sources(doctor)
+    doctor.add_argument("--no-engine", action="store_true", help="neither join nor start an engine")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    doctor.set_defaults(run=_doctor)
 
     for what in ("models", "datasets"):
         listing = commands.add_parser(
@@ -312,6 +324,13 @@ def _gc(options: argparse.Namespace) -> int:
         f"{size.bytes / 1e6:,.1f} MB, the disk has {size.free / 1e9:,.1f} GB left."
     )
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from channelexplorer_dash.doctor.examining import tell
+
+    gather = partial(_settings, options, options.model)
+    return tell(options.config, gather, engine=not options.no_engine, as_json=options.json)
 
 
 def _finished(explorer: Explorer, ask: Callable[[], Answer[T]]) -> T:

@@ -270,7 +270,7 @@ class Selection:
         of the two models.
     beside
         The layer of the other model that is shown side by side with the first of ``layers``; "" for the one
-        that is most alike.
+        of the same name in the same network, or else the most alike.
     ablate, contrast
         What is ablated, and which groups are told apart, as ``explorer.contributions`` writes them; or "".
     """

@@ -301,7 +301,7 @@ def load_settings(
         files = [Path(p) for p in named.split(os.pathsep) if p]
     values: dict[str, Any] = {}
     for file in files:
-        found = _read_toml(file)
+        found = read_settings_file(file)
         joined = {key: [*values.get(key, []), *found.get(key, [])] for key in ("models", "datasets")}
         values = {**values, **found, **joined}
     given = {key: value for key, value in (flags or {}).items() if value is not None}
@@ -320,7 +320,14 @@ def load_settings(
         ) from error
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_settings_file(file: Path) -> dict[str, Any]:
+    """Return what a TOML file says, with its relative paths made absolute; the values are not checked.
+
+    Raises
+    ------
+    SettingsError
+        If the file is not there, or is no TOML.
+    """
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

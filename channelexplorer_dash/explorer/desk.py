@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from channelexplorer_dash.errors import JobFailedError
 from channelexplorer_dash.extraction.engine import Engine
-from channelexplorer_dash.extraction.plan import Ablation, Effects, Extraction, Plan, plan_from_json
+from channelexplorer_dash.extraction.plan import Extraction, ModelRun, Plan, plan_from_json
 from channelexplorer_dash.results import Job, Pending, Ready
 from channelexplorer_dash.store import Kind, Marker, Store
 from channelexplorer_dash.store.jobs import FRESH_SECONDS
@@ -51,10 +51,10 @@ class Desk:
 
     def job(self, plan: Plan) -> Job:
         """Return how far a plan is."""
-        if not isinstance(plan, Extraction | Ablation | Effects):
+        if not isinstance(plan, ModelRun):
             return Job(plan.key, plan.label)
         done = sum(stop - start for start, stop in self.store.shards(plan.key).there())
-        if isinstance(plan, Ablation | Effects):
+        if not isinstance(plan, Extraction):
             return Job(plan.key, plan.label, done, plan.images)
         # The shards go when everything is published.
         if not done and self.store.has(Kind.SUMMARY, plan.results[plan.layers[-1], plan.summaries[-1]]):

@@ -120,9 +120,10 @@ def _plan(work: LayerWork, prepared: Prepared, output_names: Sequence[str], fill
         return None
     key = work.keep_sample(view, sample.image_ids[drawn], labels)
     return Effects(
-        **work.running(view, key, len(drawn)),
+        **work.running(view, len(drawn)),
+        shard_size=min(work.settings.shard_size, _SHARD),
+        sample=key,
         layer=prepared.layer.name,
         means=work.source(replace(view, summary="mean"), prepared.layer) if fill == "mean" else "",
         targets=tuple(targets),
-        shard_size=min(work.settings.shard_size, _SHARD),
     )

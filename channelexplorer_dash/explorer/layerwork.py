@@ -263,22 +263,22 @@ class LayerWork:
     ) -> Answer[str]:
         """Return the key of the model's logits on a sample, with channels of a layer held at values."""
         plan = Ablation(
-            **self.running(view, sample, images),
+            **self.running(view, images),
+            shard_size=min(self.settings.shard_size, _ABLATION_SHARD),
+            sample=sample,
             layer=layer.name if layer else "",
             channels=tuple(channels),
             values=tuple(values),
-            shard_size=min(self.settings.shard_size, _ABLATION_SHARD),
         )
         return self._desk.ask(plan, plan.key, Kind.ARRAY)
 
-    def running(self, view: View, sample: str, images: int) -> dict[str, Any]:
-        """Return what every plan has that runs a model over a sample of its own."""
+    def running(self, view: View, images: int) -> dict[str, Any]:
+        """Return what every plan has that runs a model over images, but for the size of its shards."""
         return {
             "model": self._catalogue.model(view.model),
             "identity": self._catalogue.identity(view.model),
             "dataset": self._catalogue.dataset_spec(view.dataset),
             "dataset_digest": self._catalogue.dataset(view.dataset).digest,
-            "sample": sample,
             "images": images,
             "batch_size": self.settings.batch_size,
             "batch_memory_mb": self.settings.batch_memory_mb,
@@ -426,23 +426,13 @@ class LayerWork:
         return predictions_key(self._catalogue.identity(view.model), dataset.digest, self.settings.precision)
 
     def _extraction(self, view: View, layers: tuple[str, ...], *, output: bool) -> Extraction:
-        dataset = self._catalogue.dataset(view.dataset)
         together = self.settings.summaries
         return Extraction(
-            model=self._catalogue.model(view.model),
-            identity=self._catalogue.identity(view.model),
-            dataset=self._catalogue.dataset_spec(view.dataset),
-            dataset_digest=dataset.digest,
-            images=len(dataset),
+            **self.running(view, len(self._catalogue.dataset(view.dataset))),
+            shard_size=self.settings.shard_size,
             layers=layers,
             summaries=together if view.summary in together else (view.summary,),
             output=output,
-            shard_size=self.settings.shard_size,
-            batch_size=self.settings.batch_size,
-            batch_memory_mb=self.settings.batch_memory_mb,
-            precision=self.settings.precision,
-            device=self.settings.device,
-            max_image_pixels=self.settings.max_image_pixels,
         )
 
     def _check_quota(self, plan: Extraction, description: ModelDescription) -> None:

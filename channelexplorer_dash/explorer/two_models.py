@@ -121,8 +121,9 @@ class TwoModels:
     def beside(self, view: View, other: str, granularity: Granularity, layer: str) -> Answer[str]:
         """Return the layer of another model to be shown beside one of the view's model.
 
-        The one that is most alike by CKA where that is known; else that of the same name, or at the same
-        share of the depth. It does not wait for the CKA, but has it computed.
+        That of the same name, where all layers of both have the same names (two checkpoints of one network).
+        Else the one that is most alike by CKA where that is known, and the one of the same name, or at the
+        same share of the depth, where it is not: it does not wait for the CKA, but has it computed.
 
         Raises
         ------
@@ -133,15 +134,17 @@ class TwoModels:
         if isinstance(both, Pending):
             return both
         both[0].description.layer(layer)
+        key = both[0].key + both[1].key
+        own, others = ([found.name for found in one.description.layers] for one in both)
+        if own == others:
+            return Ready(layer, key)
         known = self.alike(view, other, granularity)
         name = known.value.most_alike(layer) if isinstance(known, Ready) else None
         if name is None:
             # Another granularity's layer is found among all of them.
-            sides = [[found.name for found in one.layers] for one in both]
-            if layer not in sides[0]:
-                sides = [[found.name for found in one.description.layers] for one in both]
-            name = layer_beside(layer, *sides)
-        return Ready(name, both[0].key + both[1].key)
+            first, second = ([found.name for found in one.layers] for one in both)
+            name = layer_beside(layer, first, second) if layer in first else layer_beside(layer, own, others)
+        return Ready(name, key)
 
     def views(self, view: View, other: str) -> tuple[View, View]:
         """Return the view of each of the two models; raise an error where they cannot be compared."""

@@ -142,7 +142,7 @@ class Engine:
             if not self._board.wanted(plan.key, marker.token):
                 return
             # Another process may have put the marker up, with other shards: its plan is the one that is done.
-            future = self._submit_to(self._connected(), plan_from_json(marker.work), marker.token)
+            future = self._submit_to(self.connected(), plan_from_json(marker.work), marker.token)
             with self._lock:
                 self._futures = {token: f for token, f in self._futures.items() if f.status == "pending"}
                 self._futures[marker.token] = future
@@ -203,7 +203,14 @@ class Engine:
             self._unwritten[key] = message
             self._board.remove(key, token)
 
-    def _connected(self) -> Client:
+    def connected(self) -> Client:
+        """Return the cluster's client: joins it, or starts it, where that has not been done.
+
+        Raises
+        ------
+        EngineError
+            If there is none at the address, or it does not start.
+        """
         with self._lock:
             client = self._client
         if client is not None and client.status == "running":
@@ -303,7 +310,7 @@ def _quiet() -> None:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return how many cores this process may use; macOS does not tell, and has all of them counted."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -311,7 +318,7 @@ def _cores() -> int:
 def _start_process(folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
     (folder / SCHEDULER_FILE).unlink(missing_ok=True)
     workers = settings.engine_workers
-    threads = settings.threads or max(1, _cores() // workers)
+    threads = settings.threads or max(1, cores() // workers)
     written = folder / LOG_FILE
     with contextlib.suppress(FileNotFoundError):
         if written.stat().st_size > _LOG_BYTES:

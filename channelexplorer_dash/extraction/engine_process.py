@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Nanny, Scheduler
+from distributed import Nanny, Scheduler, Status
 from distributed.security import Security
 
 from channelexplorer_dash.extraction.engine import DASK_SETTINGS, SCHEDULER_FILE
@@ -101,7 +101,7 @@ async def _forget_passing(store: Store) -> None:
 
 async def _until_unneeded(scheduler: Any, linger_seconds: float) -> None:
     needed = time.monotonic()
-    while time.monotonic() - needed < linger_seconds:
+    while scheduler.status is Status.running and time.monotonic() - needed < linger_seconds:
         await asyncio.sleep(0.5)
         working = any(task.state in {"processing", "waiting", "queued"} for task in scheduler.tasks.values())
         if working or set(scheduler.clients) - _NO_CLIENTS:

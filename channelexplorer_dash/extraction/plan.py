@@ -16,6 +16,7 @@ from channelexplorer_dash.extraction.ablation_plan import Ablation as Ablation
 from channelexplorer_dash.extraction.effects_plan import Effects as Effects
 from channelexplorer_dash.extraction.generation_plan import Generation as Generation
 from channelexplorer_dash.extraction.generation_plan import drawn_key as drawn_key
+from channelexplorer_dash.extraction.run_plan import ModelRun as ModelRun
 from channelexplorer_dash.selection import Measure
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, digest
@@ -191,9 +192,9 @@ class Describe:
         }
 
 
-@dataclass(frozen=True)
-class Extraction:
-    """Run a model over a dataset once, and publish the summaries of every tapped layer.
+@dataclass(frozen=True, kw_only=True)
+class Extraction(ModelRun):
+    """Run a model over a whole dataset once, and publish the summaries of every tapped layer.
 
     Attributes
     ----------
@@ -203,46 +204,13 @@ class Extraction:
         Summaries taken of each of them.
     output
         Whether the pass runs to the end, and the predictions are published too.
-    images
-        N, the number of rows of the dataset.
-    batch_size
-        Images in one forward pass; 0 for as many as ``batch_memory_mb`` allows
-        (:func:`channelexplorer_dash.extraction.fitting.batch_size`).
-    precision
-        Arithmetic of the forward pass, ``float32`` or ``bfloat16``; results of the two never mix.
     """
 
-    model: ModelSpec
-    identity: Mapping[str, Any]
-    dataset: DatasetSpec
-    dataset_digest: str
-    images: int
     layers: tuple[str, ...]
     summaries: tuple[str, ...]
     output: bool
-    shard_size: int
-    batch_size: int
-    batch_memory_mb: int
-    precision: str
-    device: str
-    max_image_pixels: int
     kind: ClassVar[str] = "extraction"
     priority: ClassVar[int] = 30
-
-    @cached_property
-    def key(self) -> str:
-        """Key of the plan; how it is cut into shards and batches does not count."""
-        return digest(
-            {
-                "what": self.kind,
-                "model": dict(self.identity),
-                "dataset": self.dataset_digest,
-                "layers": list(self.layers),
-                "summaries": list(self.summaries),
-                "output": self.output,
-                "dtype": self.precision,
-            }
-        )
 
     @property
     def label(self) -> str:
@@ -267,42 +235,6 @@ class Extraction:
     def covers(self) -> tuple[str, ...]:
         """Keys of what it publishes."""
         return (*self.results.values(), *([self.predictions] if self.output else []))
-
-    @property
-    def starts(self) -> range:
-        """First rows of the shards."""
-        return range(0, self.images, self.shard_size)
-
-    @property
-    def shards(self) -> list[tuple[int, int]]:
-        """First row, and the row after the last, of every shard."""
-        return [(start, min(start + self.shard_size, self.images)) for start in self.starts]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form that the job board and the engine's tasks pass on."""
-        plain = {
-            name: getattr(self, name)
-            for name in (
-                "dataset_digest",
-                "images",
-                "output",
-                "shard_size",
-                "batch_size",
-                "batch_memory_mb",
-                "precision",
-                "device",
-                "max_image_pixels",
-            )
-        }
-        return {
-            "kind": self.kind,
-            "model": self.model.model_dump(mode="json"),
-            "identity": dict(self.identity),
-            "dataset": self.dataset.model_dump(mode="json"),
-            "layers": list(self.layers),
-            "summaries": list(self.summaries),
-            **plain,
-        }
 
 
 @dataclass(frozen=True)

@@ -171,9 +171,10 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "Two models side by side",
         "One layer of each of two models, drawn from the same images. What is marked in one half is marked "
         "in the other; a channel is not, as channel 7 of one model is not channel 7 of another.",
-        "Choose a layer at the left, and the right half opens the one that is most alike by linear CKA = "
-        "‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖) of the two summaries with every channel centred. Until that is computed, it "
-        "is the layer of the same name, or at the same share of the depth.",
+        "Choose a layer at the left, and the right half opens the one of the same name, where both models "
+        "have the same layers (two checkpoints of one network). Of two architectures it opens the one most "
+        "alike by linear CKA = ‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖) of the two summaries with every channel centred; "
+        "until that is computed, the one of the same name, or at the same share of the depth.",
         "A layer chosen at the right leaves the left half as it is. Colour, projection and sorting go for "
         "both. Share copies a link to both halves.",
     ),

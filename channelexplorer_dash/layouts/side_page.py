@@ -156,9 +156,11 @@ def _half(
     )
 
 
-def alike_text(known: LayerMap, first: str, second: str) -> str:
-    """Return how alike two layers are, and which layer is more so."""
-    cka, best = known.of(first, second), known.most_alike(first)
-    if cka is None:
-        return ""
-    return f"the most alike, CKA {cka:.2f}" if second == best else f"CKA {cka:.2f}; the most alike is {best}"
+def alike_text(first: str, second: str, known: LayerMap | None = None) -> str:
+    """Return whether two layers have the same name and, once it is known, how alike they are."""
+    said = ["same name"] if first and first == second else []
+    if known and (cka := known.of(first, second)) is not None:
+        best = known.most_alike(first)
+        said += ["the most alike"] if second == best else []
+        said.append(f"CKA {cka:.2f}" if second == best else f"CKA {cka:.2f}; the most alike is {best}")
+    return ", ".join(said)

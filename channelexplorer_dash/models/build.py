@@ -140,7 +140,8 @@ def _from_timm(spec: ModelSpec, name: str) -> nn.Module:
     return module
 
 
-def _from_factory(spec: ModelSpec, target: str) -> nn.Module:
+def find_factory(spec: ModelSpec, target: str) -> Callable[..., Any]:
+    """Return the function that ``<module>:<function>`` names; raise ModelError where there is none."""
     where, _, function = target.partition(":")
     if spec.weights == "hub":
         raise ModelError(
@@ -148,12 +149,17 @@ def _from_factory(spec: ModelSpec, target: str) -> nn.Module:
             "them, or give the path of a checkpoint in `weights`."
         )
     try:
-        factory = getattr(importlib.import_module(where), function)
+        factory: Callable[..., Any] = getattr(importlib.import_module(where), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise ModelError(
             f"The factory {target!r} of the model {spec.name!r} cannot be imported: {error}. "
             "Write it as factory:<module>:<function>, with the module on the Python path."
         ) from error
+    return factory
+
+
+def _from_factory(spec: ModelSpec, target: str) -> nn.Module:
+    factory = find_factory(spec, target)
     try:
         module = _seeded(spec.seed, lambda: factory(**spec.options))
     except Exception as error:

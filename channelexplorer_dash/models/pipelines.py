@@ -82,9 +82,10 @@ def open_pipeline(spec: ModelSpec, folder: str) -> tuple[nn.Module, Rows]:
     return module, rows
 
 
-def _load(spec: ModelSpec, folder: str) -> Any:
+def check_pipeline(spec: ModelSpec, folder: str) -> None:
+    """Raise ModelError where diffusers is not installed, or the folder holds no pipeline."""
     try:
-        from diffusers import DiffusionPipeline
+        import diffusers  # noqa: F401
     except ImportError as error:
         raise ModelError(
             f"The model {spec.name!r} is a pipeline of diffusers, which is not installed. "
@@ -95,6 +96,12 @@ def _load(spec: ModelSpec, folder: str) -> Any:
             f"There is no pipeline in {folder}: model_index.json is missing. Save one there with "
             "save_pretrained, or download all its files."
         )
+
+
+def _load(spec: ModelSpec, folder: str) -> Any:
+    check_pipeline(spec, folder)
+    from diffusers import DiffusionPipeline
+
     try:
         return DiffusionPipeline.from_pretrained(
             folder,

@@ -111,7 +111,7 @@ def serve(settings: Settings, *, workers: int = WORKERS, threads: int = THREADS)
                 sys.stderr.write(f"channelexplorer: {error}\n" if self.first else "")
                 sys.exit(DO_NOT_RESTART)
 
-    _check_address(settings.host, settings.port)
+    check_address(settings.host, settings.port)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     parent = os.getpid()
     try:
@@ -127,8 +127,8 @@ def serve(settings: Settings, *, workers: int = WORKERS, threads: int = THREADS)
     return 0
 
 
-def _check_address(host: str, port: int) -> None:
-    """Find out at once what gunicorn would try for five seconds."""
+def check_address(host: str, port: int) -> None:
+    """Find out at once what gunicorn would try for five seconds; raise SettingsError where it is not free."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
