@@ -14,6 +14,14 @@
   /** Return the layer whose panel a graph stands in. */
   page.layerOf = (gd) => JSON.parse(gd.closest(".ce-graph").id).panel;
 
+  /** A button of a figure that saves it as SVG, under the name that its config has for PNG. */
+  page.svgButton = {
+    name: "toSvg",
+    title: "Download plot as a svg",
+    icon: { width: 16, height: 16, path: "M3 1h7l3 3v11H3zM5 8v4h6V8zM5 6h6V5H5z" },
+    click: (gd) => Plotly.downloadImage(gd, { ...gd._context.toImageButtonOptions, format: "svg" }),
+  };
+
   let events = 0;
   /** Tell the callbacks in the browser what happened. */
   page.send = function (event) {

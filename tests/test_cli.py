@@ -11,6 +11,7 @@ from PIL import Image
 from channelexplorer_dash import cli, load_settings
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.server import progress
 
 SMALL = ["--demo", "--model", "digits-resnet", "--dataset", "digits"]
 
@@ -96,7 +97,7 @@ def test_ctrl_c_cancels_the_work(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(cli, "time", SimpleNamespace(sleep=interrupted))
+        patched.setattr(progress, "time", SimpleNamespace(sleep=interrupted))
         status, _, err = run(capsys, "compute", *SMALL)
     assert status == 130
     assert "stays in the store" in err

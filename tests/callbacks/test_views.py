@@ -14,7 +14,7 @@ from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import Callbacks
-from channelexplorer_dash.callbacks.colours import colouring_of
+from channelexplorer_dash.layouts.colours import colouring_of
 from channelexplorer_dash.callbacks.export import to_csv
 from channelexplorer_dash.core.newick import read_tree
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
