@@ -7,17 +7,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import Any, get_args
 
 from channelexplorer_dash.errors import ChannelExplorerError, SettingsError, unknown_name
 from channelexplorer_dash.selection import Granularity, Summary, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import name_of
-
-if TYPE_CHECKING:
-    pass
-
-T = TypeVar("T")
 
 _EXAMPLES = """\
 examples:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 from channelexplorer_dash.datasets.base import IMAGE_ID, Dataset
 from channelexplorer_dash.datasets.thumbnails import thumbnail
@@ -150,9 +153,7 @@ def gather(
     *,
     rank_labels: bool,
     chosen: str = "",
-    address: str = "",
-    when: str,
-    version: str,
+    link: str = "",
 ) -> Report:
     """Ask for everything that a report of a selection shows.
 
@@ -164,8 +165,10 @@ def gather(
         Asks a question: once, where only what is there is to be shown, or until it is answered.
     rank_labels
         Whether labels are ranked for the report. Those that were ranked before are shown in any case.
-    chosen, address, when, version
+    chosen
         As in :class:`Report`.
+    link
+        The address of a page of the server that shows the view, or "".
 
     Raises
     ------
@@ -193,11 +196,19 @@ def gather(
         left_out=explorer.left_out(view),
         missing=tuple(asking.missing),
         chosen=chosen,
-        address=address,
-        when=when,
-        version=version,
+        address=_address(link, selection.to_query()),
+        when=f"{datetime.now(UTC):%d %B %Y, %H:%M} UTC",
+        version=version("channelexplorer-dash"),
         webgl_points=explorer.settings.webgl_points,
     )
+
+
+def _address(link: str, query: str) -> str:
+    """Return the address of a view on the server of a link, or "" where the link is none of the web."""
+    parts = urlsplit(link)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        return ""
+    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query.removeprefix("?"), ""))
 
 
 def _layer(explorer: Explorer, selection: Selection, layer: Layer, asking: _Asking) -> LayerPart:

@@ -7,11 +7,8 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 from channelexplorer_dash.errors import SelectionError, SettingsError
 from channelexplorer_dash.explorer import Explorer
@@ -19,6 +16,7 @@ from channelexplorer_dash.layouts.report_content import Finish, Report, gather, 
 from channelexplorer_dash.layouts.report_file import report_html
 from channelexplorer_dash.results import Answer, Pending, Profile, Ready
 from channelexplorer_dash.selection import MAX_PANELS, Grouping, Marks, Selection, View
+from channelexplorer_dash.settings import Settings
 
 T = TypeVar("T")
 
@@ -65,21 +63,6 @@ def selected(
     return explorer.selection(replace(asked, view=view, marks=marks, layers=layers).to_query())
 
 
-def address(selection: Selection, link: str, host: str, port: int) -> str:
-    """Return where a selection is found: at the link's server, or where ``channelexplorer serve`` listens."""
-    parts = urlsplit(link)
-    query = selection.to_query().removeprefix("?")
-    if parts.scheme in {"http", "https"} and parts.netloc:
-        return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, ""))
-    own = "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host
-    return urlunsplit(("http", f"[{own}]:{port}" if ":" in own else f"{own}:{port}", "/", query, ""))
-
-
-def stamp() -> dict[str, str]:
-    """Return when and with what a report is written."""
-    return {"when": f"{datetime.now(UTC):%d %B %Y, %H:%M} UTC", "version": version("channelexplorer-dash")}
-
-
 def whole_report(
     explorer: Explorer, selection: Selection, finish: Finish, *, link: str, rank_labels: bool
 ) -> Report:
@@ -113,10 +96,20 @@ def whole_report(
     _value(finish(lambda: explorer.compute(view, selection.layers, output=True)))
     for name in selection.layers:
         _value(finish(_panel(explorer, selection, view, name)))
-    where = address(selection, link, explorer.settings.host, explorer.settings.port)
     return gather(
-        explorer, selection, finish, rank_labels=rank_labels, chosen=chosen, address=where, **stamp()
+        explorer,
+        selection,
+        finish,
+        rank_labels=rank_labels,
+        chosen=chosen,
+        link=link or _served(explorer.settings),
     )
+
+
+def _served(settings: Settings) -> str:
+    """Return where ``channelexplorer serve`` listens with the same settings."""
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host
+    return f"http://[{host}]:{settings.port}/" if ":" in host else f"http://{host}:{settings.port}/"
 
 
 def _known(explorer: Explorer, selection: Selection) -> Answer[Profile]:

@@ -14,12 +14,12 @@ from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import Callbacks
-from channelexplorer_dash.layouts.colours import colouring_of
 from channelexplorer_dash.callbacks.export import to_csv
 from channelexplorer_dash.core.newick import read_tree
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.indices import encode_indices
+from channelexplorer_dash.layouts.colours import colouring_of
 from channelexplorer_dash.results import Pending
 from channelexplorer_dash.selection import Grouping, View
 from tests.callbacks.conftest import LAYER, Call, prop
@@ -253,15 +253,15 @@ def test_the_export_holds_the_marked_images(
     call: Call, functions: Callbacks, explorer: Explorer, computed: View
 ) -> None:
     images = explorer.sample(computed).image_ids[:2].tolist()
-    sent = call(functions["export_images"], 1, encode_indices(images), computed.to_json())
+    sent = call(functions["export_images"], 1, None, encode_indices(images), computed.to_json())
     rows = list(csv.DictReader(io.StringIO(sent["content"])))
     assert [int(row["image_id"]) for row in rows] == images
     assert rows[0]["prediction_name"] == "0"
     assert sent["filename"] == "digits-digits-resnet-marked.csv"
-    everything = call(functions["export_images"], 1, "", computed.to_json())
+    everything = call(functions["export_images"], 1, None, "", computed.to_json())
     assert len(list(csv.DictReader(io.StringIO(everything["content"])))) == 120
     with pytest.raises(PreventUpdate):
-        call(functions["export_images"], None, "", computed.to_json())
+        call(functions["export_images"], None, None, "", computed.to_json())
 
 
 def test_an_export_holds_no_formulas() -> None:
