@@ -169,7 +169,7 @@
     const control = event.ctrlKey || event.metaKey;
     if (event.key === "Escape") {
       page.hideTip();
-      if (document.querySelector(".popover, .offcanvas.show, .modal.show, .dropdown-menu.show")) return;
+      if (document.querySelector(".popover, .offcanvas.show, .modal.show")) return;
       if (writes(event.target)) event.target.blur();
       else page.send({ action: "clear" });
       return;

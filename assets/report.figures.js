@@ -11,8 +11,10 @@
   document.querySelectorAll(".ce-report .ce-graph").forEach(function (box) {
     const { figure, config } = JSON.parse(box.querySelector("script").textContent);
     const gd = box.querySelector(".ce-drawn");
-    const buttons = [page.svgButton];
-    Plotly.newPlot(gd, figure.data, figure.layout, { ...config, modeBarButtonsToAdd: buttons }).then(() => page.hookHover(gd));
+    Plotly.newPlot(gd, figure.data, figure.layout, config).then(function () {
+      page.hookHover(gd);
+      page.keepSvgButton(gd);
+    });
   });
 
   // Paper is narrower than the window.

@@ -316,7 +316,7 @@ def _export() -> Component:
         dbc.DropdownMenuItem([html.Div(text), html.Div(about, className="ce-more")], id=item)
         for item, text, about in EXPORTS
     ]
-    menu: Component = dbc.DropdownMenu(
+    menu = dbc.DropdownMenu(
         items,
         id=ids.EXPORT,
         label=[icon("export"), html.Span("Export", className="visually-hidden")],
@@ -325,7 +325,7 @@ def _export() -> Component:
         class_name="ce-export",
         toggle_class_name="ce-action",
     )
-    return menu
+    return html.Div(menu, title="Export images, or the page as a report")
 
 
 def _jobs() -> Component:
