@@ -31,7 +31,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return status, printed.out, printed.err
 
 
-@pytest.mark.parametrize("command", ["", "serve", "compute", "layers", "models", "datasets"])
+@pytest.mark.parametrize("command", ["", "serve", "compute", "report", "layers", "models", "datasets"])
 def test_help_says_what_each_command_does(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = run(capsys, *command.split(), "--help")
     assert status == 0
