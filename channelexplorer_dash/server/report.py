@@ -102,7 +102,7 @@ def whole_report(
         finish,
         rank_labels=rank_labels,
         chosen=chosen,
-        link=link or _served(explorer.settings),
+        link=link if "://" in link else _served(explorer.settings),
     )
 
 

@@ -163,6 +163,16 @@ def test_a_link_says_what_is_reported(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "Labels to review" not in read.text, "nobody ranked them"
 
 
+def test_a_query_alone_leads_to_where_the_page_is_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--link", "?per_class=4&projection=pca", "--layers", "fc", "--store", str(tmp_path / "store")]
+    assert cli.main([*DEMO, *asked, "-o", str(tmp_path / "a.html")]) == 0, capsys.readouterr().err
+    read = Read((tmp_path / "a.html").read_text(encoding="utf-8"))
+    (href,) = (attributes["href"] for tag, attributes in read.elements if tag == "a")
+    assert href and href.startswith("http://127.0.0.1:8050/?model=digits-resnet&dataset=digits&per_class=4")
+
+
 MISTAKES: dict[str, tuple[list[str], str]] = {
     "unknown layer": ([*DEMO, "--layers", "layer9", "-o", "a.html"], "There is no layer 'layer9'"),
     "too many": ([*DEMO, "--layers", *"abcde", "-o", "a.html"], "at most 4 layers"),
