@@ -130,9 +130,10 @@ def _missing(report: Report) -> list[Component]:
 def _profile(profile: Profile, report: Report) -> Component:
     measure = MEASURES[profile.measure]
     chosen = set(report.selection.layers)
-    rows = profile_rows(profile)
-    for row, known in zip(rows, profile.rows, strict=True):
-        row.className += " is-open" if known.layer.name in chosen else ""
+    rows = [
+        html.Div(row, className="ce-report-row" + (" is-open" if known.layer.name in chosen else ""))
+        for row, known in zip(profile_rows(profile), profile.rows, strict=True)
+    ]
     return html.Section(
         [
             html.H2("Depth profile"),
@@ -143,9 +144,7 @@ def _profile(profile: Profile, report: Report) -> Component:
             ),
             html.P(measure.formula, className="ce-formula"),
             html.Div(profile_status(profile), className="ce-profile-status"),
-            html.Div(
-                [html.Div(row, className="ce-report-row") for row in rows], className="ce-report-profile"
-            ),
+            html.Div(rows, className="ce-report-profile"),
         ]
     )
 

@@ -55,7 +55,7 @@ def to_html(node: Any) -> str:
 
 def json_for_script(value: Any) -> str:
     """Return a value as JSON that can end neither the script element that it stands in nor a comment."""
-    text = to_json_plotly(value, engine="json")
+    text = str(to_json_plotly(value, engine="json"))
     # The same strings for whoever reads JSON; the HTML parser sees no tag in them.
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -82,11 +82,11 @@ def _kebab(name: str) -> str:
 
 
 def _figure(graph: dcc.Graph) -> str:
-    figure = graph.figure
-    alt = figure["layout"]["meta"]["alt"]
-    known = json_for_script({"figure": figure, "config": graph.config})
+    props: dict[str, Any] = graph.to_plotly_json()["props"]
+    alt = props["figure"]["layout"]["meta"]["alt"]
+    known = json_for_script({"figure": props["figure"], "config": props["config"]})
     return (
-        f'<div class="{escape(graph.className)}">'
+        f'<div class="{escape(props["className"])}">'
         f'<div class="ce-drawn" role="img" aria-label="{escape(alt)}"></div>'
         f'<script type="application/json">{known}</script></div>'
     )
