@@ -59,6 +59,7 @@
   function hook(gd) {
     if (gd._ceHooked) return;
     gd._ceHooked = true;
+    page.keepSvgButton(gd);
     gd.on("plotly_afterplot", () => draw(gd));
     page.hookEvents(gd);
     page.hookHover(gd);

@@ -14,6 +14,32 @@
   /** Return the layer whose panel a graph stands in. */
   page.layerOf = (gd) => JSON.parse(gd.closest(".ce-graph").id).panel;
 
+  /**
+   * Keep a button beside Plotly's that saves a figure as SVG, under the name that its config has for PNG.
+   *
+   * A config from a server holds no functions, and one that is changed here has Plotly draw all of it again.
+   */
+  page.keepSvgButton = function (gd) {
+    const add = function () {
+      const png = gd.querySelector(".modebar-btn[data-title]");
+      if (!png || gd.querySelector(".ce-svg")) return;
+      const svg = png.cloneNode(true);
+      svg.classList.add("ce-svg");
+      svg.dataset.title = "Download plot as an SVG";
+      svg.setAttribute("aria-label", svg.dataset.title);
+      const picture = svg.querySelector("svg");
+      picture.setAttribute("viewBox", "0 0 16 16");
+      picture.firstElementChild.removeAttribute("transform");
+      picture.firstElementChild.setAttribute("d", "M2 2h12v8h-2V4H4v8h4v2H2zM10 10h2v3h2l-3 3-3-3h2z");
+      svg.addEventListener("click", () =>
+        Plotly.downloadImage(gd, { ...gd._context.toImageButtonOptions, format: "svg", scale: 1 })
+      );
+      png.after(svg);
+    };
+    gd.on("plotly_afterplot", add);
+    add();
+  };
+
   let events = 0;
   /** Tell the callbacks in the browser what happened. */
   page.send = function (event) {

@@ -14,10 +14,15 @@
 
   function picture(image) {
     const box = element("figure", "ce-tip-image");
-    const img = element("img");
-    img.src = document.querySelector(".ce-app").dataset.media + image + "?size=96";
-    img.alt = "";
-    box.append(img, element("figcaption", "", page.nameOfImage(image) || ""));
+    const media = document.querySelector(".ce-app").dataset.media;
+    // A report has no server to ask for pictures.
+    if (media) {
+      const img = element("img");
+      img.src = media + image + "?size=96";
+      img.alt = "";
+      box.append(img);
+    }
+    box.append(element("figcaption", "", page.nameOfImage(image) || ""));
     return box;
   }
 

@@ -164,16 +164,22 @@
 
   const writes = (target) => target.closest("input:not([type=radio]):not([type=checkbox]), textarea, [contenteditable]");
 
+  // Before anything else: the button of a menu keeps the key to itself, whether or not the menu is open.
+  window.addEventListener(
+    "keydown",
+    function (event) {
+      if (event.key !== "Escape" || !document.querySelector(".ce-app")) return;
+      page.hideTip();
+      if (document.querySelector(".popover, .offcanvas.show, .modal.show, .dropdown-menu.show")) return;
+      if (writes(event.target)) event.target.blur();
+      else page.send({ action: "clear" });
+    },
+    true
+  );
+
   window.addEventListener("keydown", function (event) {
     if (!document.querySelector(".ce-app")) return;
     const control = event.ctrlKey || event.metaKey;
-    if (event.key === "Escape") {
-      page.hideTip();
-      if (document.querySelector(".popover, .offcanvas.show, .modal.show")) return;
-      if (writes(event.target)) event.target.blur();
-      else page.send({ action: "clear" });
-      return;
-    }
     if (writes(event.target)) return;
     if (control && !event.shiftKey && event.key.toLowerCase() === "z") page.send({ action: "undo" });
     else if (control || event.altKey) return;

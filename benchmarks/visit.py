@@ -46,7 +46,7 @@ class Visit:
             f"{ids.CLUSTERS}.value": "auto",
             f"{ids.DISTANCE}.value": "jaccard",
             f"{ids.LEAVES}.value": "classes",
-            f"{ids.EXPORT}.n_clicks": 1,
+            f"{ids.EXPORT_CSV}.n_clicks": 1,
             f"{ids.LAYERS}.data": [],
             f"{ids.WANTED}.data": [],
             f"{ids.PROFILED}.data": True,

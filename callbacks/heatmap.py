@@ -13,7 +13,8 @@ from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.empty import empty_figure
 from channelexplorer_dash.figures.heatmap import heatmap_figure
-from channelexplorer_dash.results import Heatmap, Pending
+from channelexplorer_dash.layouts.extents import heatmap_extent
+from channelexplorer_dash.results import Pending
 from channelexplorer_dash.selection import Marks, View
 from channelexplorer_dash.store import schema
 
@@ -58,15 +59,6 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             return empty_figure(str(error)), "", ticks or 0
         if isinstance(answer, Pending):
             return no_update, f"{answer.job.label} …", (ticks or 0) + 1
-        return heatmap_figure(answer.value), extent(answer.value), ticks or 0
+        return heatmap_figure(answer.value), heatmap_extent(answer.value), ticks or 0
 
     return {"draw_heatmap": draw_heatmap}
-
-
-def extent(heatmap: Heatmap) -> str:
-    """Return how much of the layer and of the sample the heatmap shows."""
-    rows, columns = heatmap.values.shape
-    channels = f"{rows:,}" if rows == heatmap.of_channels else f"{rows:,} of {heatmap.of_channels:,}"
-    images = f"{columns:,}" if columns == heatmap.of_images else f"{columns:,} of {heatmap.of_images:,}"
-    marked = f", {heatmap.marked:,} marked first" if heatmap.marked else ""
-    return f"{channels} channels × {images} images{marked}"

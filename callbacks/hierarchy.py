@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from channelexplorer_dash.errors import EngineError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.dendrogram import dendrogram_figure
 from channelexplorer_dash.layouts.hierarchy import hierarchy_note
+from channelexplorer_dash.layouts.text import file_name
 from channelexplorer_dash.results import Pending
 from channelexplorer_dash.selection import Grouping, View
 
@@ -77,7 +77,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         if isinstance(answer, Pending):
             raise EngineError("The hierarchy is still being computed. Try again in a moment.")
         write, ending, kind = WRITERS[str(ctx.triggered_id["part"])]
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{current.dataset}-{current.model}-{layer}")
+        name = file_name(current.dataset, current.model, layer)
         text = write(tree_of_linkage(answer.value.linkage, answer.value.leaf_names))
         return {"content": text, "filename": f"{name}.{ending}", "type": kind, "base64": False}
 

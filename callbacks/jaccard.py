@@ -11,7 +11,8 @@ from dash.exceptions import PreventUpdate
 from channelexplorer_dash import ids
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.jaccard import jaccard_figure
-from channelexplorer_dash.results import ClassJaccard, ImageJaccard, Pending
+from channelexplorer_dash.layouts.extents import jaccard_extent
+from channelexplorer_dash.results import Pending
 from channelexplorer_dash.selection import View
 
 
@@ -45,14 +46,6 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         answer = explorer.jaccard(View.from_json(view), str(part["panel"]), mode, order, distance)
         if isinstance(answer, Pending):
             raise PreventUpdate
-        return jaccard_figure(answer.value), extent(answer.value)
+        return jaccard_figure(answer.value), jaccard_extent(answer.value)
 
     return {"draw_jaccard": draw_jaccard}
-
-
-def extent(answer: ImageJaccard | ClassJaccard) -> str:
-    """Return how much of the sample the matrix shows."""
-    if isinstance(answer, ClassJaccard):
-        return f"{len(answer.classes):,} classes" + ("" if answer.exact else ", expected overlap")
-    shown = len(answer.sample.image_ids)
-    return f"{shown:,} images" if shown == answer.of else f"{shown:,} of {answer.of:,} images"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +11,7 @@ from dash.exceptions import PreventUpdate
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import control as lines
 from channelexplorer_dash.callbacks.browser import script
-from channelexplorer_dash.callbacks.export import to_csv
+from channelexplorer_dash.callbacks.export import download
 from channelexplorer_dash.errors import ChannelExplorerError, SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.review import (
@@ -24,6 +21,7 @@ from channelexplorer_dash.layouts.review import (
     review_pager,
     review_rows,
 )
+from channelexplorer_dash.layouts.text import file_name
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import LabelReview, Pending
 from channelexplorer_dash.selection import View
@@ -133,13 +131,8 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
             raise PreventUpdate
         dataset = View.from_json(view).dataset
         table = explorer.labels.table(dataset)
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", dataset) + "-decisions"
-        if ctx.triggered_id == ids.REVIEW_PARQUET:
-            file = io.BytesIO()
-            table.write_parquet(file)
-            content = base64.b64encode(file.getvalue()).decode()
-            return {"content": content, "filename": f"{name}.parquet", "base64": True}
-        return {"content": to_csv(table), "filename": f"{name}.csv", "type": "text/csv", "base64": False}
+        name = file_name(dataset, "decisions")
+        return download(table, name, parquet=ctx.triggered_id == ids.REVIEW_PARQUET)
 
     app.clientside_callback(
         script("drawReview"),

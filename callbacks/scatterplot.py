@@ -9,20 +9,20 @@ from dash import MATCH, Dash, Input, Output, Patch, State, html
 from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
-from channelexplorer_dash.callbacks.colours import clusters_of, colouring_of
 from channelexplorer_dash.errors import JobFailedError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.new_images import new_image_arrows
 from channelexplorer_dash.figures.scatterplot import (
-    METHODS,
     hulls_patch,
     marker_patch,
     scatter_figure,
     ways_patch,
 )
+from channelexplorer_dash.layouts.colours import clusters_of, colouring_of
+from channelexplorer_dash.layouts.extents import scatter_extent
 from channelexplorer_dash.layouts.honesty import honesty_line
 from channelexplorer_dash.layouts.legend import legend
-from channelexplorer_dash.results import Pending, Scatter
+from channelexplorer_dash.results import Pending
 from channelexplorer_dash.selection import View
 
 
@@ -84,7 +84,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         else:
             figure = scatter_figure(scatter, colouring, explorer.settings.webgl_points, ways)
         figure["layout"]["annotations"] = new_image_arrows(scatter.method, placed)
-        return figure, legend(colouring), extent(scatter), answer.key
+        return figure, legend(colouring), scatter_extent(scatter), answer.key
 
     @app.callback(
         Output(ids.part("scatterplot", "honesty", MATCH), "children"),
@@ -110,11 +110,3 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         return honesty_line(answer.value), ticks or 0
 
     return {"draw_scatterplot": draw_scatterplot, "show_honesty": show_honesty}
-
-
-def extent(scatter: Scatter) -> str:
-    """Return how the images were placed, or what is being computed meanwhile."""
-    of_all = scatter.fitted == len(scatter.xy)
-    return scatter.note or METHODS[scatter.method] + (
-        "" if of_all else f", fitted to {scatter.fitted:,} images"
-    )

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import Any, get_args
 
 from channelexplorer_dash.errors import ChannelExplorerError, SettingsError, unknown_name
-from channelexplorer_dash.results import Answer, Pending, Ready
 from channelexplorer_dash.selection import Granularity, Summary, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import name_of
-
-if TYPE_CHECKING:
-    from channelexplorer_dash.explorer import Explorer
-
-T = TypeVar("T")
 
 _EXAMPLES = """\
 examples:
@@ -28,6 +21,7 @@ examples:
   channelexplorer serve --config photos.toml --port 8080
   channelexplorer compute --config photos.toml --model efficientnet --dataset photos --all
   channelexplorer layers timm:resnet18 --granularity stage
+  channelexplorer report --demo --model digits-resnet --dataset digits -o digits.html
   channelexplorer gc --quota 20GB --dry-run
   channelexplorer doctor --config photos.toml
 
@@ -94,6 +88,27 @@ def parser() -> argparse.ArgumentParser:
         help=f"summaries: {', '.join(get_args(Summary))} (l2)",
     )
     compute.set_defaults(run=_compute)
+
+    report = commands.add_parser(
+        "report",
+        help="write the analysis as one HTML file",
+        description="Compute what is missing, and write the depth profile and up to four layers in all views "
+        "into one HTML file, which opens in any browser without a server.",
+    )
+    _sources(report, one=True)
+    report.add_argument("--dataset", metavar="NAME", help="which dataset (the only one by default)")
+    report.add_argument(
+        "--layers", nargs="+", metavar="LAYER", help="layers (the best by the profile, the middle, the last)"
+    )
+    report.add_argument(
+        "--link",
+        metavar="'?…'",
+        default="",
+        help="a link that Share copied, or its query: classes, layers and looks are taken from it",
+    )
+    report.add_argument("--labels", action="store_true", help="rank the labels that are probably wrong, too")
+    report.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the file to write")
+    report.set_defaults(run=_report)
 
     layers = commands.add_parser(
         "layers", help="list the layers of a model", description="List a model's layers."
@@ -251,6 +266,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _compute(options: argparse.Namespace) -> int:
     from channelexplorer_dash.explorer import Explorer
+    from channelexplorer_dash.server.progress import finished
 
     sources = [options.model] if options.model and ":" in options.model else []
     # Without patience, so that Ctrl-C always finds the job that it is to cancel.
@@ -260,13 +276,13 @@ def _compute(options: argparse.Namespace) -> int:
     dataset = _one("dataset", options.dataset, [spec.name for spec in settings.datasets])
     explorer = Explorer(settings, batch=True)
     try:
-        description = _finished(explorer, lambda: explorer.describe(model))
+        description = finished(explorer, lambda: explorer.describe(model))
         layers = tuple(options.layers or (layer.name for layer in description.at(options.granularity)))
         for name in layers:
             description.layer(name)
         for summary in dict.fromkeys(options.summary):
             view = View(model=model, dataset=dataset, summary=summary)
-            _finished(explorer, partial(explorer.compute, view, layers, output=not options.layers))
+            finished(explorer, partial(explorer.compute, view, layers, output=not options.layers))
     finally:
         explorer.close()
     count = f"{len(layers)} layer{'s' if len(layers) > 1 else ''}"
@@ -274,10 +290,40 @@ def _compute(options: argparse.Namespace) -> int:
     return 0
 
 
+def _report(options: argparse.Namespace) -> int:
+    from channelexplorer_dash.explorer import Explorer
+    from channelexplorer_dash.server import report
+    from channelexplorer_dash.server.progress import answered
+
+    sources = [options.model] if options.model and ":" in options.model else []
+    settings = _settings(options, sources, {"patience_seconds": 0})
+    _warn_of_random_weights(options, sources)
+    report.check_output(options.output)
+    asked = report.linked(options.link)
+    model = options.model and _called(options.model)
+    model = _one("model", model or asked.view.model, [spec.name for spec in settings.models])
+    dataset = options.dataset or asked.view.dataset
+    dataset = _one("dataset", dataset, [spec.name for spec in settings.datasets])
+    explorer = Explorer(settings, batch=True)
+    try:
+        selection = report.selected(explorer, asked, model, dataset, tuple(options.layers or ()))
+        found = report.whole_report(
+            explorer, selection, partial(answered, explorer), link=options.link, rank_labels=options.labels
+        )
+        size = report.write_report(found, options.output)
+    finally:
+        explorer.close()
+    view = found.selection.view
+    layers = ", ".join(found.selection.layers)
+    print(f"{options.output} ({size / 1e6:.1f} MB): {view.model} on {view.dataset}, layers {layers}")
+    return 0
+
+
 def _layers(options: argparse.Namespace) -> int:
     import tempfile
 
     from channelexplorer_dash.explorer import Explorer
+    from channelexplorer_dash.server.progress import finished
 
     sources = [options.model] if ":" in options.model else []
     # Nothing is kept, so that looking at a model leaves no folder behind.
@@ -285,7 +331,7 @@ def _layers(options: argparse.Namespace) -> int:
         settings = _settings(options, sources, {"store": folder, "engine": "inline"})
         explorer = Explorer(settings)
         try:
-            description = _finished(explorer, lambda: explorer.describe(_called(options.model)))
+            description = finished(explorer, lambda: explorer.describe(_called(options.model)))
         finally:
             explorer.close()
     rows = [
@@ -331,30 +377,6 @@ def _doctor(options: argparse.Namespace) -> int:
 
     gather = partial(_settings, options, options.model)
     return tell(options.config, gather, engine=not options.no_engine, as_json=options.json)
-
-
-def _finished(explorer: Explorer, ask: Callable[[], Answer[T]]) -> T:
-    """Ask until the answer is ready, with a progress bar; cancel the job where the person stops."""
-    from tqdm import tqdm
-
-    answer = ask()
-    if isinstance(answer, Ready):
-        return answer.value
-    with tqdm(unit=" images", disable=None, dynamic_ncols=True) as bar:
-        try:
-            while isinstance(answer, Pending):
-                bar.set_description(answer.job.label, refresh=False)
-                bar.total = answer.job.total or None
-                bar.update(answer.job.done - bar.n)
-                time.sleep(0.2)
-                answer = ask()
-        except KeyboardInterrupt:
-            if isinstance(answer, Pending):
-                explorer.cancel(answer.job.key)
-            raise
-        if bar.total:
-            bar.update(bar.total - bar.n)
-    return answer.value
 
 
 def _one(what: str, wanted: str | None, known: list[str]) -> str:

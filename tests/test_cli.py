@@ -11,6 +11,7 @@ from PIL import Image
 from channelexplorer_dash import cli, load_settings
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
+from channelexplorer_dash.server import progress
 
 SMALL = ["--demo", "--model", "digits-resnet", "--dataset", "digits"]
 
@@ -30,7 +31,10 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return status, printed.out, printed.err
 
 
-@pytest.mark.parametrize("command", ["", "serve", "compute", "layers", "models", "datasets", "doctor"])
+COMMANDS = ["", "serve", "compute", "report", "layers", "models", "datasets", "doctor", "gc"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_what_each_command_does(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = run(capsys, *command.split(), "--help")
     assert status == 0
@@ -96,7 +100,7 @@ def test_ctrl_c_cancels_the_work(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(cli, "time", SimpleNamespace(sleep=interrupted))
+        patched.setattr(progress, "time", SimpleNamespace(sleep=interrupted))
         status, _, err = run(capsys, "compute", *SMALL)
     assert status == 130
     assert "stays in the store" in err

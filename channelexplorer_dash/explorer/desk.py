@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from channelexplorer_dash.errors import JobFailedError
 from channelexplorer_dash.extraction.engine import Engine
@@ -11,6 +13,18 @@ from channelexplorer_dash.extraction.plan import Extraction, ModelRun, Plan, pla
 from channelexplorer_dash.results import Job, Pending, Ready
 from channelexplorer_dash.store import Kind, Marker, Store
 from channelexplorer_dash.store.jobs import FRESH_SECONDS
+
+_LOOKING = ContextVar("only_looking", default=False)
+
+
+@contextmanager
+def only_looking() -> Iterator[None]:
+    """Have this thread's questions answered with what is published: nothing is computed or waited for."""
+    token = _LOOKING.set(True)
+    try:
+        yield
+    finally:
+        _LOOKING.reset(token)
 
 
 class Desk:
@@ -39,6 +53,8 @@ class Desk:
         """
         if self.store.has(kind, key):
             return Ready(key, key)
+        if _LOOKING.get():
+            return Pending(self.job(plan))
         # Nothing else publishes what is derived: looking through hundreds of markers for it takes seconds.
         covering = self.engine.board.covering(key) if isinstance(plan, Extraction) else None
         if covering is not None and covering.key != plan.key:

@@ -120,7 +120,7 @@ def header(
                     action(ids.CLEAR, "clear", "Clear what is marked (Esc)"),
                     html.Span(className="ce-rule"),
                     action(ids.SHARE, "share", "Copy a link to exactly this view"),
-                    action(ids.EXPORT, "export", "Export the marked images, or all, as CSV"),
+                    _export(),
                     action(ids.THEME_TOGGLE, "theme", "Light or dark"),
                     action(ids.HELP, "help", "Help (?)"),
                     html.Span(id=ids.SHARED, className="ce-shared", role="status"),
@@ -303,6 +303,31 @@ def action(component_id: str, name: str, title: str) -> Component:
         type="button",
         **aria(label=title),
     )
+
+
+EXPORTS: tuple[tuple[str, str, str], ...] = (
+    (ids.EXPORT_CSV, "Images as CSV", "the marked ones, or all"),
+    (ids.EXPORT_PARQUET, "Images as Parquet", "the marked ones, or all"),
+    (ids.EXPORT_REPORT, "Report (HTML)", "profile and open panels, as far as they are computed"),
+)
+
+
+def _export() -> Component:
+    """Return the button that opens the menu of exports."""
+    items = [
+        dbc.DropdownMenuItem([html.Div(text), html.Div(about, className="ce-more")], id=item)
+        for item, text, about in EXPORTS
+    ]
+    menu = dbc.DropdownMenu(
+        items,
+        id=ids.EXPORT,
+        label=[icon("export"), html.Span("Export", className="visually-hidden")],
+        caret=False,
+        align_end=True,
+        class_name="ce-export",
+        toggle_class_name="ce-action",
+    )
+    return html.Div(menu, title="Export images, or the page as a report")
 
 
 def _jobs() -> Component:

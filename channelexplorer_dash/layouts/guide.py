@@ -263,7 +263,10 @@ def guide() -> list[Component]:
                     "apart."
                 ),
                 html.Li("Mark images, a pair, a class or a channel in any view. All open panels follow."),
-                html.Li("Share copies a link that restores exactly what you see."),
+                html.Li(
+                    "Share copies a link that restores exactly what you see. Export saves the marked images "
+                    "as a table, or the page as a report: one file that opens without a server."
+                ),
             ]
         ),
         *[html.Section(view_help(view), className="ce-guide-section") for view in VIEW_HELP],

@@ -14,7 +14,7 @@ from channelexplorer_dash.layouts.guide import VIEW_HELP, view_help
 from channelexplorer_dash.layouts.hierarchy import hierarchy_line
 from channelexplorer_dash.layouts.icons import icon
 from channelexplorer_dash.layouts.status import status_line
-from channelexplorer_dash.layouts.text import shape_text
+from channelexplorer_dash.layouts.text import file_name, shape_text
 from channelexplorer_dash.models.description import Layer
 
 VIEWS = ("scatterplot", "jaccard", "heatmap")
@@ -142,9 +142,15 @@ def _view(view: str, layer: str, poll_milliseconds: int) -> Component:
     )
 
 
-def _graph(view: str, layer: str) -> Component:
+def figure_config(view: str, name: str) -> Any:
+    """Return what Plotly is told of a figure: its buttons, and the name under which it is saved."""
     removed = BUTTONS_REMOVED if view == "scatterplot" else BUTTONS_REMOVED + SELECTING_BUTTONS
-    config: Any = {**GRAPH_CONFIG, "modeBarButtonsToRemove": removed}
+    # Twice the pixels of the page, so that text is sharp on paper.
+    saved = {"format": "png", "filename": name, "scale": 2}
+    return {**GRAPH_CONFIG, "modeBarButtonsToRemove": removed, "toImageButtonOptions": saved}
+
+
+def _graph(view: str, layer: str) -> Component:
     return dcc.Graph(
         id=ids.part(view, "graph", layer),
         figure={
@@ -156,7 +162,7 @@ def _graph(view: str, layer: str) -> Component:
                 "plot_bgcolor": "rgba(0,0,0,0)",
             },
         },
-        config=config,
+        config=figure_config(view, file_name(layer, view)),
         responsive=True,
         className=f"ce-graph ce-graph-{view}",
     )

@@ -53,6 +53,7 @@ def shell() -> Component:
             dcc.Store(id=ids.NEW_IMAGES),
             dcc.Store(id=ids.NEW_FILES),
             dcc.Download(id=ids.DOWNLOAD),
+            dcc.Download(id=ids.REPORT_DOWNLOAD),
             dcc.Download(id=ids.REVIEW_DOWNLOAD),
             html.Div(_loading(), id=ids.PAGE, className="ce-page"),
             html.Div(id=ids.NOTICE, className="ce-notices", role="status", **aria(live="polite")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from channelexplorer_dash.models.description import Layer
 
 
@@ -19,3 +21,8 @@ def shape_text(layer: Layer) -> str:
 def percent(share: float) -> str:
     """Return a share of 0 to 1 as whole percents, never rounding up to a false 100 %."""
     return "100 %" if share >= 1.0 else f"{min(share * 100, 99.4):.0f} %"
+
+
+def file_name(*parts: str) -> str:
+    """Return parts joined to the name of a file, without what some file systems do not take."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(parts))

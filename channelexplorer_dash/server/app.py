@@ -127,7 +127,7 @@ def build(
         server=cast("Any", flask_app),  # declared too narrowly: it takes any Flask application
         url_base_pathname=prefix,
         assets_folder=str(Path(channelexplorer_dash.assets.__file__).parent),
-        assets_ignore=r".*\.py[co]?$|.*\.txt$",
+        assets_ignore=r".*\.py[co]?$|.*\.txt$|^report\..*",
         title="ChannelExplorer",
         index_string=_INDEX,
         update_title="",

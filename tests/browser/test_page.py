@@ -86,7 +86,8 @@ def test_the_marked_images_are_exported_as_csv(
 
 def exported(screen: Screen, target: Path, name: str) -> list[dict[str, str]]:
     with screen.page.expect_download() as download:
-        screen.page.locator(f"#{ids.EXPORT}").click()
+        screen.page.locator(f"#{ids.EXPORT} > button").click()
+        screen.page.locator(f"#{ids.EXPORT_CSV}").click()
     assert download.value.suggested_filename == name
     download.value.save_as(target)
     with target.open(newline="", encoding="utf-8") as file:

@@ -39,7 +39,7 @@ def page() -> Iterator[Page]:
         opened = browser.new_page()
         opened.goto("about:blank")
         opened.evaluate(DASH)
-        for file in sorted(ASSETS.glob("*.js")):
+        for file in sorted(ASSETS.glob("channelexplorer.*.js")):
             opened.evaluate(file.read_text(encoding="utf-8"))
         yield opened
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import html
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -14,14 +17,15 @@ from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import Callbacks
-from channelexplorer_dash.callbacks.colours import colouring_of
 from channelexplorer_dash.callbacks.export import to_csv
 from channelexplorer_dash.core.newick import read_tree
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.indices import encode_indices
+from channelexplorer_dash.layouts.colours import colouring_of
+from channelexplorer_dash.layouts.controls import LOOKS
 from channelexplorer_dash.results import Pending
-from channelexplorer_dash.selection import Grouping, View
+from channelexplorer_dash.selection import ChannelMark, Grouping, Selection, View
 from tests.callbacks.conftest import LAYER, Call, prop
 
 CHANNEL = {"layer": LAYER, "channel": 5}
@@ -255,15 +259,62 @@ def test_the_export_holds_the_marked_images(
     call: Call, functions: Callbacks, explorer: Explorer, computed: View
 ) -> None:
     images = explorer.sample(computed).image_ids[:2].tolist()
-    sent = call(functions["export_images"], 1, encode_indices(images), computed.to_json())
+    sent = call(functions["export_images"], 1, None, encode_indices(images), computed.to_json())
     rows = list(csv.DictReader(io.StringIO(sent["content"])))
     assert [int(row["image_id"]) for row in rows] == images
     assert rows[0]["prediction_name"] == "0"
     assert sent["filename"] == "digits-digits-resnet-marked.csv"
-    everything = call(functions["export_images"], 1, "", computed.to_json())
+    everything = call(functions["export_images"], 1, None, "", computed.to_json())
     assert len(list(csv.DictReader(io.StringIO(everything["content"])))) == 120
     with pytest.raises(PreventUpdate):
-        call(functions["export_images"], None, "", computed.to_json())
+        call(functions["export_images"], None, None, "", computed.to_json())
+
+
+def test_images_are_exported_as_parquet(call: Call, functions: Callbacks, computed: View) -> None:
+    triggered = {prop(ids.EXPORT_PARQUET, "n_clicks"): 1}
+    sent = call(functions["export_images"], 1, 1, "", computed.to_json(), triggered=triggered)
+    table = pl.read_parquet(io.BytesIO(base64.b64decode(sent["content"])))
+    assert sent["filename"] == "digits-digits-resnet-all.parquet"
+    assert len(table) == 120 and {"image_id", "label", "prediction_name"} <= set(table.columns)
+
+
+def test_the_page_as_it_stands_is_exported_as_a_report(
+    call: Call, functions: Callbacks, explorer: Explorer, computed: View
+) -> None:
+    looks = {name: getattr(Selection(computed), name) for name in LOOKS} | {"projection": "pca"}
+    images = encode_indices(explorer.sample(computed).image_ids[:3].tolist())
+    asked: dict[str, Any] = {
+        "looks": looks | {"granularity": "stage"},
+        "marks": {"images": images, "channel": {"layer": LAYER, "channel": 3}, "pair": None},
+        "view": computed.to_json(),
+        "layers": [LAYER],
+        "address": "https://lab.example/channels/?old=1",
+    }
+    sent = call(functions["export_report"], clicks=1, **asked)
+    assert sent["filename"] == "digits-digits-resnet-report.html"
+    written = sent["content"]
+    assert f"<h2>{LAYER}</h2>" in written and "3 images are marked" in written
+    (link,) = re.findall('<dd><a href="([^"]+)"', written)
+    found = Selection.from_query(html.unescape(link).partition("?")[2], model="", dataset="")
+    assert link.startswith("https://lab.example/channels/?model=")
+    assert (found.view, found.layers, found.projection) == (computed, (LAYER,), "pca")
+    assert len(found.marks.images) == 3 and found.marks.channel == ChannelMark(LAYER, 3)
+    # What nobody has asked for stays uncomputed, and is named.
+    before = explorer.jobs()
+    other = call(functions["export_report"], clicks=1, **{**asked, "layers": [LAYER, "layer2.0"]})
+    assert "layer2.0, Heatmap: not computed yet" in other["content"]
+    assert explorer.jobs() == before
+    with pytest.raises(PreventUpdate):
+        call(functions["export_report"], clicks=None, **asked)
+
+
+def test_an_address_that_is_none_becomes_no_link(call: Call, functions: Callbacks, computed: View) -> None:
+    looks = {name: getattr(Selection(computed), name) for name in LOOKS}
+    marks = {"images": "", "channel": None, "pair": None}
+    common: dict[str, Any] = {"looks": looks, "marks": marks, "view": computed.to_json(), "layers": None}
+    for address in ("javascript:alert(1)", None, "file:///etc/passwd"):
+        sent = call(functions["export_report"], clicks=1, address=address, **common)
+        assert "href=" not in sent["content"].partition("<body>")[2].partition("<script>")[0]
 
 
 def test_an_export_holds_no_formulas() -> None:
