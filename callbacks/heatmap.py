@@ -49,7 +49,7 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
         view: Any,
     ) -> tuple[Any, Any, int]:
         # What was measured, and how, matters to those alone who sort by it.
-        of_effects = ctx.triggered_id in {ids.EFFECTS_THERE, ids.SCORECARD_FILL}
+        of_effects = ctx.triggered_id in (ids.EFFECTS_THERE, ids.SCORECARD_FILL)
         if not version or (of_effects and sorting not in schema.MEASURED):
             raise PreventUpdate
         marks = Marks.from_json({"images": images, "pair": pair})

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 LAYER = "second"
 QUERY = f"?per_class=12&projection=pca&layer={LAYER}"
 # Of a model that takes a moment for each batch; so many batches that a test can come in between.
-BATCH_SIZE = 16
+BATCH_SIZE = 10
 # Keeps a list of all that a status line says, from now on.
 RECORD = """line => {
   const bar = line.querySelector('[role=progressbar]'), label = line.querySelector('.ce-status-label');

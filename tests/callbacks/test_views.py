@@ -125,6 +125,7 @@ def test_marked_images_come_first_in_the_heatmap(
         "zero",
         part("heatmap"),
         computed.to_json(),
+        triggered={prop(part("heatmap"), "data"): "key"},
     )
     assert figure["layout"]["meta"]["image_ids"][:2] == images
     assert len(figure["layout"]["meta"]["shared"]) > 0
