@@ -122,7 +122,10 @@ def review_facts(found: LabelList) -> list[Component]:
     if review.checks:
         notes.append(f"The expected precision follows the spot check: {review.checks:,} decided.")
     if left:
-        notes.append(f"Decide the {left:,} left of the spot check: then it is mostly within five points.")
+        notes.append(
+            f"Decide the {left:,} left of the spot check: then the expected precision is mostly within "
+            "five points."
+        )
     return [
         html.P(
             f"About {wrong:,.0f} of {images:,} labels are expected to be wrong ({percent(wrong / images)}).",
