@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -16,10 +17,11 @@ import pytest
 
 from channelexplorer_dash.errors import ChannelExplorerError, JobFailedError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Ready
+from channelexplorer_dash.results import Pending, Ready
 from tests.engine.processes import (
     IMAGES,
     ROOT,
+    SLOW_VIEW,
     ask,
     computed,
     engine_processes,
@@ -85,6 +87,33 @@ def test_a_killed_engine_loses_only_the_shard_at_hand(
     assert results(store) == quiet
     assert not half_written(store) and not shards(store)
     assert IMAGES <= images(seen) <= IMAGES + 256 + 32
+
+
+@pytest.mark.slow
+def test_effects_go_on_after_a_worker_and_a_scheduler_were_killed(
+    store: Path, seen: Path, tmp_path: Path
+) -> None:
+    def measured(folder: Path, *kills: Callable[[Path], None]) -> dict[str, bytes]:
+        explorer = Explorer(slow_settings(folder, effect_images=240))
+        settled(lambda: ask(explorer))
+        done = 0
+        for killed in kills:
+            until(partial(is_under_way, explorer, folder, done + 2))
+            killed(folder)
+            done = len(shards(folder))
+        settled(lambda: explorer.effects(SLOW_VIEW, "second"))
+        # Its parts are removed once the table is there.
+        until(lambda: not shards(folder))
+        explorer.close()
+        assert not half_written(folder)
+        return results(folder)
+
+    def is_under_way(explorer: Explorer, folder: Path, parts: int) -> bool:
+        return isinstance(explorer.effects(SLOW_VIEW, "second"), Pending) and len(shards(folder)) > parts
+
+    (tmp_path / "quiet").mkdir()
+    undisturbed = measured(tmp_path / "quiet" / "store")
+    assert measured(store, kill_worker, kill_scheduler) == undisturbed
 
 
 @pytest.mark.slow
