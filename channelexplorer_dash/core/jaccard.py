@@ -235,24 +235,29 @@ def expected_overlap(sets: BitArray, labels: npt.ArrayLike, threads: int = 1) ->
     given = label_array(labels, len(packed))
     images = np.unique(given, return_counts=True)[1]
     K, channels = len(images), 64 * packed.shape[1]
-    # With larger classes there are so few that any product is quick.
     if int(images.max()) ** 2 * channels > np.iinfo(np.int32).max:
+        # Where classes are as large as that there are few, and any product is quick.
         counts = np.zeros((K, channels))
-        whole = np.multiply.outer(_count(packed, given, images, counts, threads), images)
-        shared = counts @ counts.T
-        either = whole + whole.T - shared
-        return np.divide(shared, either, out=np.ones((K, K)), where=either > 0).astype(np.float32)
+        sizes = _count(packed, given, images, counts, threads)
+        return _quotients(counts @ counts.T, np.multiply.outer(sizes, images))
     small = aligned((-(-K // TILE) * TILE, channels), np.int16)
     sizes = _count(packed, given, images, small, threads)
-    whole = images.astype(np.float64), sizes.astype(np.float64)
+    members, active = images.astype(np.float64), sizes.astype(np.float64)
     overlap = np.empty((K, K), np.float32)
 
     def write(part: slice) -> None:
-        write_overlap(small, *whole, part.start, part.stop, overlap)
+        write_overlap(small, members, active, part.start, part.stop, overlap)
 
     # The last classes have the most others before them.
     for _ in each(write, list(chunks(K, 1, _CLASSES))[::-1], threads):
         pass
+    return overlap
+
+
+def _quotients(shared: DoubleArray, sizes: IntArray) -> FloatArray:
+    either = sizes + sizes.T - shared
+    overlap: FloatArray = np.ones(shared.shape, np.float32)
+    np.divide(shared, either, out=overlap, where=either > 0, casting="same_kind")
     return overlap
 
 
