@@ -388,6 +388,8 @@ class LabelReview:
         float64 (n,): that the label is wrong.
     precision
         float64 (n,): expected share of wrong labels among those up to each row.
+    margin
+        float64 (n,): by how much that is off at most, nine times in ten.
     layers
         Names of the layers that were looked at.
     class_names
@@ -405,6 +407,7 @@ class LabelReview:
     probe: npt.NDArray[np.float64]
     chance: npt.NDArray[np.float64]
     precision: npt.NDArray[np.float64]
+    margin: npt.NDArray[np.float64]
     layers: tuple[str, ...]
     class_names: tuple[str, ...]
     checks: int

@@ -156,10 +156,11 @@ class Settings(BaseSettings):
     )
     review_rows: int = Field(default=25, ge=1, le=500, description="labels to review that are listed at once")
     spot_check: int = Field(
-        default=50,
+        default=200,
         ge=1,
         le=1000,
-        description="labels in the spot check of the labels to review",
+        description="labels that the spot check of the labels to review asks for at most; it is done as soon "
+        "as the expected precision is known within five points",
     )
     reviewer: str = Field(
         default="",

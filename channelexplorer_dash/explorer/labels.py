@@ -11,8 +11,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from channelexplorer_dash.core.label_checks import corrected_chances, spot_check
-from channelexplorer_dash.core.label_noise import running_mean
+from channelexplorer_dash.core.label_checks import CheckedRanking, checked_ranking, spot_check
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer.catalogue import Catalogue
@@ -65,8 +64,8 @@ def colour_values(
     return ColourValues(np.array([score.get(image, math.nan) for image in ids.tolist()]), None)
 
 
-def checked(review: LabelReview, decisions: Mapping[int, Decision], checks: IntArray) -> LabelReview:
-    """Return the labels with the chances and the expected precision that follow from people's decisions.
+def checked(review: LabelReview, decisions: Mapping[int, Decision], checks: IntArray) -> CheckedRanking:
+    """Return what is expected after people's decisions.
 
     What is kept is right, what is relabelled is wrong, and what is flagged is not known. ``checks`` are the
     places of the spot check.
@@ -77,9 +76,7 @@ def checked(review: LabelReview, decisions: Mapping[int, Decision], checks: IntA
         if entry.action != "flag":
             places.append(place)
             wrong.append(entry.action == "relabel" and entry.label != review.given[place])
-    chances = corrected_chances(review.chance, places, wrong, checks)
-    done = int(np.isin(checks, places).sum())
-    return replace(review, chance=chances, precision=running_mean(chances), checks=done)
+    return checked_ranking(review.chance, places, wrong, checks)
 
 
 def listed(
@@ -87,7 +84,8 @@ def listed(
 ) -> IntArray:
     """Return the places in the ranking of the images of a list, int64 (n,).
 
-    They ascend, but for those of the spot check, which keep its order.
+    They ascend, but for those of the spot check, which keep its order. ``checks`` are its places, none where
+    it is done.
 
     Parameters
     ----------
@@ -96,8 +94,6 @@ def listed(
     state
         ``open`` (nothing is decided), ``all``, ``check`` (what is open of the spot check), or a decision of
         :data:`STANDING`.
-    checks
-        int64: the places of the spot check.
 
     Raises
     ------
@@ -127,14 +123,19 @@ class LabelList:
         All labels, with what follows from decisions.
     places
         int64 (n,): of the listed ones in the ranking.
-    decided, unchecked
-        How many of all are decided, and how many of the spot check are not.
+    decided
+        How many of all are decided.
+    unchecked
+        How many labels may still be asked for by the spot check: none where the precision is known.
+    is_known
+        Whether the expected precision is (:attr:`.CheckedRanking.is_known`).
     """
 
     review: LabelReview
     places: IntArray
     decided: int
     unchecked: int
+    is_known: bool
 
 
 class LabelDesk:
@@ -181,16 +182,25 @@ class LabelDesk:
     def chosen(
         self, dataset: str, review: LabelReview, label: int | None, state: str, checks: int
     ) -> LabelList:
-        """Return the labels of :func:`listed`, with the spot check of so many ``checks``."""
+        """Return the labels of :func:`listed`, with a spot check of at most so many ``checks``."""
         decisions = self.current(dataset)
         # Of the chances as they were computed, so that it does not move while it is done.
-        places = spot_check(review.chance, checks)
+        sample = spot_check(review.chance, checks)
+        ranking = checked(review, decisions, sample)
         is_decided = np.isin(review.image_ids, list(decisions))
+        open_checks = sample[:0] if ranking.is_known else sample[~is_decided[sample]]
         return LabelList(
-            checked(review, decisions, places),
-            listed(review, decisions, label, state, places),
+            replace(
+                review,
+                chance=ranking.chance,
+                precision=ranking.precision,
+                margin=ranking.margin,
+                checks=ranking.checks,
+            ),
+            listed(review, decisions, label, state, open_checks),
             decided=int(is_decided.sum()),
-            unchecked=int((~is_decided[places]).sum()),
+            unchecked=len(open_checks),
+            is_known=ranking.is_known,
         )
 
     def log(self, dataset: str) -> list[Decision]:
@@ -241,8 +251,16 @@ class LabelDesk:
             table[name].to_numpy().astype(np.int64)
             for name in (schema.IMAGE_ID, schema.LABEL, schema.PROPOSED)
         )
+        margin = checked_ranking(numbers[schema.CHANCE], [], [], []).margin
         return LabelReview(
-            images, given, proposed, layers=layers, class_names=class_names, checks=0, **numbers
+            images,
+            given,
+            proposed,
+            margin=margin,
+            layers=layers,
+            class_names=class_names,
+            checks=0,
+            **numbers,
         )
 
 

@@ -211,11 +211,13 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "more. The expected precision is the share of wrong labels to be expected down to a row, the mean of "
         "1 − T[g, g] p(g) / Σ T[g, y] p(y): p(y) falls with how far a class is behind the best, T says how "
         "often an image of y is called g, clear or not; both are fitted to the labels. What is kept or "
-        "relabelled in the spot check corrects it: that is a fair sample of the list.",
-        "Do the spot check first (Show), then the list from its head. ↓ and ↑ move, k keeps the label, "
-        "r relabels, f flags, u undoes. Decisions are kept with your name and the time; your files stay as "
-        "they are. A network that was trained on the wrong labels may have learned some of them by heart: "
-        "these come later in the list.",
+        "relabelled in the spot check corrects it, as that is a fair sample of the list; ± is by how much it "
+        "is off at most, nine times in ten.",
+        "Do the spot check first (Show): it ends where the expected precision of the labels that are "
+        "expected to be wrong is known within five points. Then do the list from its head. ↓ and ↑ move, k "
+        "keeps the label, r relabels, f flags, u undoes. Decisions are kept with your name and the time; "
+        "your files stay as they are. A network that was trained on the wrong labels may have learned some "
+        "of them by heart: these come later in the list.",
     ),
 }
 

@@ -27,7 +27,7 @@ from channelexplorer_dash.layouts.measures import MEASURES, figure_text
 from channelexplorer_dash.layouts.panel import figure_config
 from channelexplorer_dash.layouts.report_content import LabelPart, LayerPart, Report
 from channelexplorer_dash.layouts.scorecard import Look, scorecard_table
-from channelexplorer_dash.layouts.text import file_name, percent, shape_text
+from channelexplorer_dash.layouts.text import file_name, give_or_take, percent, shape_text
 from channelexplorer_dash.results import Honesty, ImageRow, LabelReview, Profile
 
 Facts = Sequence[tuple[str, str]]
@@ -297,7 +297,7 @@ def _label_row(place: int, row: ImageRow, part: LabelPart, review: LabelReview |
         cells += [
             review.class_names[int(review.proposed[place])],
             f"{float(review.score[place]):.3f}",
-            percent(float(review.precision[place])),
+            f"{percent(float(review.precision[place]))} {give_or_take(float(review.margin[place]))}",
         ]
     decided = "" if row.decision is None else f"{DECIDED[row.decision]} {row.decided_label or ''}".rstrip()
     cells.append(f"{decided} by {row.decided_by}, {row.decided_at}" if decided else "–")

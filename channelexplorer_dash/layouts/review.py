@@ -15,7 +15,7 @@ from channelexplorer_dash.layouts.controls import select
 from channelexplorer_dash.layouts.guide import view_help
 from channelexplorer_dash.layouts.inspector import decision_mark
 from channelexplorer_dash.layouts.status import status_line
-from channelexplorer_dash.layouts.text import percent
+from channelexplorer_dash.layouts.text import give_or_take, percent
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.results import ImageRow, LabelReview
 from channelexplorer_dash.selection import View
@@ -116,16 +116,7 @@ def review(class_names: Sequence[str], reviewer: str) -> Component:
 
 def review_facts(found: LabelList) -> list[Component]:
     """Return the lines above the list: how many labels are expected to be wrong, how many are decided."""
-    review, left = found.review, found.unchecked
-    wrong, images = review.expected_wrong, len(review.image_ids)
-    notes = []
-    if review.checks:
-        notes.append(f"The expected precision follows the spot check: {review.checks:,} decided.")
-    if left:
-        notes.append(
-            f"Decide the {left:,} left of the spot check: then the expected precision is mostly within "
-            "five points."
-        )
+    review, wrong, images = found.review, found.review.expected_wrong, len(found.review.image_ids)
     return [
         html.P(
             f"About {wrong:,.0f} of {images:,} labels are expected to be wrong ({percent(wrong / images)}).",
@@ -135,8 +126,22 @@ def review_facts(found: LabelList) -> list[Component]:
             f"Looked for in {', '.join(review.layers)}.",
             className="ce-more",
         ),
-        *([html.P(" ".join(notes), className="ce-more")] if notes else []),
+        html.P(_spot_check(found), className="ce-more"),
     ]
+
+
+def _spot_check(found: LabelList) -> str:
+    """Return how well the expected precision is known, and what would make it known better."""
+    review = found.review
+    many = max(1, round(review.expected_wrong))
+    share, margin = float(review.precision[many - 1]), float(review.margin[many - 1])
+    said = f"Expected precision of the first {many:,}: {percent(share)} {give_or_take(margin)}."
+    left = "no more to ask"
+    if found.is_known:
+        left = "done"
+    elif found.unchecked:
+        left = f"at most {found.unchecked:,} more, until it is ±5"
+    return f"{said} Spot check: {review.checks:,} decided, {left}."
 
 
 def review_rows(
@@ -168,7 +173,8 @@ def nothing_to_review(state: str) -> list[Component]:
     """Return what the list says where no image is chosen."""
     said = {
         "open": "Nothing is left to review here. Choose another class, or show all.",
-        "check": "The spot check is done. Choose “To review”, and begin at the head of the list.",
+        "check": "The spot check is done, or asks for no label of this class. Choose “To review”, and begin "
+        "at the head of the list.",
     }
     other = "No label is in this list. Choose another class, or show all."
     return [html.P(said.get(state, other), className="ce-more")]
@@ -178,6 +184,8 @@ def _row(view: View, review: LabelReview, position: int, row: ImageRow, urls: Ur
     proposed = int(review.proposed[position])
     name = review.class_names[proposed]
     precision = percent(float(review.precision[position]))
+    margin = float(review.margin[position])
+    expected = f"expected precision up to here {precision}, {give_or_take(margin)} nine times in ten"
     score = float(review.score[position])
     ways = ", ".join(
         f"{title} {float(values[position]):.2f}"
@@ -201,12 +209,16 @@ def _row(view: View, review: LabelReview, position: int, row: ImageRow, urls: Ur
                 className="ce-review-labels",
             ),
             html.Span(f"{score:.3f}", className="ce-review-score"),
-            html.Span(precision, className="ce-review-precision", title="expected precision up to here"),
+            html.Span(
+                [precision, html.Small(give_or_take(margin))],
+                className="ce-review-precision",
+                title=expected,
+            ),
         ],
         className="ce-review-row",
         title=said,
         type="button",
-        **aria(label=f"{said}, expected precision up to here {precision}. Marks this image."),
+        **aria(label=f"{said}, {expected}. Marks this image."),
         **marks_image(row.image_id),
         **data(proposed=str(proposed)),
     )

@@ -23,6 +23,11 @@ def percent(share: float) -> str:
     return "100 %" if share >= 1.0 else f"{min(share * 100, 99.4):.0f} %"
 
 
+def give_or_take(margin: float) -> str:
+    """Return by how many percents a share may be off."""
+    return f"±{percent(margin).removesuffix(' %')}"
+
+
 def file_name(*parts: str) -> str:
     """Return parts joined to the name of a file, without what some file systems do not take."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(parts))

@@ -45,6 +45,7 @@ def test_the_expected_precision_follows_decisions(explorer: Explorer, view: View
     review = settled(lambda: explorer.label_review(view))
     before = explorer.labels.chosen("digits", review, None, "check", 20)
     assert (before.decided, before.unchecked, before.review.checks) == (0, 20, 0)
+    assert not before.is_known
     np.testing.assert_array_equal(before.review.precision, review.precision)
     images = review.image_ids[before.places].tolist()
     given = review.given[before.places].tolist()
@@ -57,10 +58,16 @@ def test_the_expected_precision_follows_decisions(explorer: Explorer, view: View
     after = explorer.labels.chosen("digits", review, None, "check", 20)
     assert (after.decided, after.unchecked, after.review.checks) == (20, 0, 19)
     assert not len(after.places)
+    # What was expected was far too sure.
+    wrong = round(after.review.expected_wrong)
+    assert after.review.margin[wrong - 1] > before.review.margin[wrong - 1]
     assert after.review.chance[before.places].tolist()[:19] == [0.0] * 10 + [1.0] * 9
     assert after.review.expected_wrong > before.review.expected_wrong + 5
     left = explorer.labels.chosen("digits", review, None, "open", 20)
     assert len(left.places) == len(review.image_ids) - 20
+    # Where the precision is known the spot check asks for nothing more.
+    many = explorer.labels.chosen("digits", review, None, "check", 200)
+    assert (many.unchecked == 0) == many.is_known
     # To relabel to the same label is to keep it.
     explorer.labels.decide("digits", images[0], "relabel", given[0], "Ann")
     assert explorer.labels.chosen("digits", review, None, "all", 20).review.chance[before.places[0]] == 0
