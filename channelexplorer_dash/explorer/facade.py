@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
+from channelexplorer_dash.core.arrays import FloatArray, IntArray
 from channelexplorer_dash.datasets.base import Dataset
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import answers, contributions, effects, measuring, steps
@@ -34,34 +35,24 @@ from channelexplorer_dash.explorer.two_models import TwoModels
 from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.plan import Describe
 from channelexplorer_dash.models.description import ModelDescription
-from channelexplorer_dash.results import (
+from channelexplorer_dash.results.answers import Answer, Job, PanelStatus, Pending, Ready, Sample
+from channelexplorer_dash.results.channels import (
     AblationDetail,
-    Answer,
     ChannelDetail,
+    ContrastDetail,
+    ScorecardTable,
+)
+from channelexplorer_dash.results.images import ImageRow, LabelReview
+from channelexplorer_dash.results.layers import ComingApart, LayerGraph, MeasureMatrix, Profile, StepMatrix
+from channelexplorer_dash.results.views import (
     ClassJaccard,
     ClusterAnswer,
-    ComingApart,
-    ContrastDetail,
-    FloatArray,
     Heatmap,
     Hierarchy,
     Honesty,
     ImageJaccard,
-    ImageRow,
-    IntArray,
-    Job,
-    LabelReview,
-    LayerGraph,
-    MeasureMatrix,
     PairDetail,
-    PanelStatus,
-    Pending,
-    Profile,
-    Ready,
-    Sample,
     Scatter,
-    ScorecardTable,
-    StepMatrix,
 )
 from channelexplorer_dash.selection import (
     ChannelMark,

@@ -18,7 +18,7 @@ import pytest
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.errors import JobFailedError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Pending, Ready
+from channelexplorer_dash.results.answers import Pending, Ready
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import Settings, load_settings
 from channelexplorer_dash.store import Kind, Store, digest

@@ -13,7 +13,7 @@ import pytest
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.extraction.plan import predictions_key
 from channelexplorer_dash.models.identity import identity
-from channelexplorer_dash.results import Profile
+from channelexplorer_dash.results.layers import Profile
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.store import JobBoard, Kind, Store, about_key
 from channelexplorer_dash.store.tidying import keep_to_quota
