@@ -105,7 +105,7 @@ def jaccard(
         square = similarity[np.ix_(shown, shown)]
         classes = ClassJaccard(leaves[shown], counts[shown], square, sample.class_names, layer, exact)
         return Ready(classes, key)
-    asked = work.derive("image_jaccard", view, layer, prepared.summary, **work.drawn_pairs(view))
+    asked = work.derive("image_jaccard", view, layer, prepared.summary, **work.plans.drawn_pairs(view))
     if isinstance(asked, Pending):
         return asked
     drawn = stratified(sample.labels, limit, view.seed)

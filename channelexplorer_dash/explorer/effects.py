@@ -122,7 +122,7 @@ def _plan(work: LayerWork, prepared: Prepared, output_names: Sequence[str], fill
         return None
     key = work.keep_sample(view, sample.image_ids[drawn], labels)
     return Effects(
-        **work.running(view, len(drawn)),
+        **work.plans.running(view, len(drawn)),
         shard_size=min(work.settings.shard_size, _SHARD),
         sample=key,
         layer=prepared.layer.name,

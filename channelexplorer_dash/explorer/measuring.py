@@ -205,7 +205,7 @@ def honesty(
     """Return what a picture says of the classes beside what all dimensions say."""
     settings = work.settings
     classes = {"neighbours": settings.knn_neighbours, "queries": settings.knn_queries}
-    pictured = {**work.projected(projection), "pictured": settings.picture_images}
+    pictured = {**work.plans.projected(projection), "pictured": settings.picture_images}
     picture = work.derive("picture", view, layer, source, patience=0, **classes, **pictured)
     whole = work.derive("whole", view, layer, source, patience=0, **classes)
     if isinstance(picture, Pending):
