@@ -10,6 +10,7 @@ from channelexplorer_dash.core.arrays import FloatArray, IntArray
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import answers, contributions, effects, measuring, steps
 from channelexplorer_dash.explorer.contributions import Ablated, Fill, Groups
+from channelexplorer_dash.explorer.head import head_collapse
 from channelexplorer_dash.explorer.hierarchy import clusters, hierarchy
 from channelexplorer_dash.explorer.images import (
     ColourValues,
@@ -29,7 +30,7 @@ from channelexplorer_dash.results.channels import (
     ScorecardTable,
 )
 from channelexplorer_dash.results.images import LabelReview
-from channelexplorer_dash.results.layers import ComingApart, MeasureMatrix, Profile, StepMatrix
+from channelexplorer_dash.results.layers import ComingApart, HeadCollapse, MeasureMatrix, Profile, StepMatrix
 from channelexplorer_dash.results.views import (
     ClassJaccard,
     ClusterAnswer,
@@ -260,6 +261,14 @@ class Explorer(Inventory):
         """Return at which layer each pair of classes comes apart, once all layers are known."""
         asked = self._of_all_layers(view, granularity)
         return asked if isinstance(asked, Pending) else measuring.coming_apart(asked)
+
+    def head_collapse(self, view: View, granularity: Granularity) -> Answer[HeadCollapse]:
+        """Return NC3 and NC4: how far the model's head agrees with the class means of what it takes in."""
+        asked = self._of_all_layers(view, granularity)
+        if isinstance(asked, Pending):
+            return asked
+        dataset = self.dataset(view.dataset)
+        return head_collapse(asked, dataset.class_names, self._output_names(view, dataset))
 
     def honesty(self, view: View, layer: str, projection: Projection) -> Answer[Honesty]:
         """Return how far a layer's picture can be believed."""

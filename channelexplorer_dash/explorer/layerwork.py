@@ -20,6 +20,7 @@ from channelexplorer_dash.extraction.plan import (
     DerivationName,
     Effects,
     Extraction,
+    HeadInput,
     about_key,
 )
 from channelexplorer_dash.extraction.samples import read_scaling, readable_sample
@@ -209,7 +210,7 @@ class LayerWork:
 
     # Contributions
 
-    def ask(self, plan: Derivation | Effects) -> Answer[str]:
+    def ask(self, plan: Derivation | Effects | HeadInput) -> Answer[str]:
         """Return the key of a result that is not of the view's own sample."""
         return self._desk.ask(plan, plan.key, plan.result)
 

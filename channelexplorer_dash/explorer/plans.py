@@ -13,6 +13,7 @@ from channelexplorer_dash.extraction.plan import (
     Derivation,
     DerivationName,
     Extraction,
+    HeadInput,
     predictions_key,
     summary_key,
 )
@@ -20,9 +21,9 @@ from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.selection import Grouping, Projection, View
 from channelexplorer_dash.settings import Settings
 
-_OF_S_ITSELF = {"class_pairs", "cka", "matching", "step_measure", *MEASURED.values()}
-# Images that an ablation publishes at once: its progress is read off these parts.
-_ABLATION_SHARD = 64
+_OF_S_ITSELF = {"class_pairs", "cka", "matching", "step_measure", "head_collapse", *MEASURED.values()}
+# Images that a run over a sample publishes at once: its progress is read off these parts.
+_SAMPLE_SHARD = 64
 
 
 class Plans:
@@ -86,7 +87,7 @@ class Plans:
         """Return the plan of the logits on a sample, with channels of a layer held at values."""
         return Ablation(
             **self.running(view, images),
-            shard_size=min(self._settings.shard_size, _ABLATION_SHARD),
+            shard_size=min(self._settings.shard_size, _SAMPLE_SHARD),
             sample=sample,
             layer=layer.name if layer else "",
             channels=tuple(channels),
@@ -139,16 +140,32 @@ class Plans:
 
     def overlay(self, view: View, description: str, layer: Layer, channel: int, image_id: int) -> Derivation:
         """Return the plan of one activation map."""
-        dataset = self._catalogue.dataset(view.dataset)
-        parameters = {
+        parameters = {**self._of_the_images(view), "channel": channel, "image_id": image_id}
+        return Derivation("overlay", layer.name, description, "", parameters)
+
+    def head(self, view: View, description: str) -> Derivation:
+        """Return the plan of finding the model's head."""
+        parameters = {**self._of_the_images(view), "precision": self._settings.precision}
+        return Derivation("head", "", description, "", parameters)
+
+    def head_input(self, view: View, sample: str, images: int, head: str) -> HeadInput:
+        """Return the plan of what the head takes in of a sample."""
+        shard_size = min(self._settings.shard_size, _SAMPLE_SHARD)
+        return HeadInput(**self.running(view, images), shard_size=shard_size, sample=sample, head=head)
+
+    def head_collapse(self, view: View, given: HeadInput, more: Mapping[str, Any]) -> Derivation:
+        """Return the plan of NC3 and NC4 by what the head takes in of a sample."""
+        parameters = {**self.of_the_model(view), "of_summary": False, **more}
+        return Derivation("head_collapse", given.head, given.key, given.sample, parameters)
+
+    def _of_the_images(self, view: View) -> dict[str, Any]:
+        """Return the parameters of a derivation that runs the model on images of the dataset."""
+        return {
             **self.of_the_model(view),
             "_dataset": self._catalogue.dataset_spec(view.dataset).model_dump(mode="json"),
             "_max_image_pixels": self._settings.max_image_pixels,
-            "dataset_digest": dataset.digest,
-            "channel": channel,
-            "image_id": image_id,
+            "dataset_digest": self._catalogue.dataset(view.dataset).digest,
         }
-        return Derivation("overlay", layer.name, description, "", parameters)
 
 
 def leaf_parameters(view: View, grouping: Grouping) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from channelexplorer_dash.core.arrays import DoubleArray
 from channelexplorer_dash.core.steps import DECIDABLE, STEP_MEASURES, decidable_from
 from channelexplorer_dash.layouts.attributes import aria, data
 from channelexplorer_dash.layouts.controls import select
+from channelexplorer_dash.layouts.head import head_section
 from channelexplorer_dash.layouts.measures import MEASURES, figure_text, short_number
 from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.results.layers import ComingApart, LayerFigure, MeasureMatrix, StepMatrix
@@ -64,6 +65,7 @@ def measures_panel(*, stepped: bool = False) -> Component:
                         ],
                         className="ce-apart",
                     ),
+                    head_section(),
                 ]
             ),
         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from channelexplorer_dash.core.arrays import DoubleArray, FloatArray, IntArray
 from channelexplorer_dash.core.flowgraph import Drawing, FlowNet
@@ -96,3 +96,35 @@ class StepMatrix:
     values: DoubleArray
     neighbours: int
     chance: float
+
+
+@dataclass(frozen=True)
+class HeadFigure:
+    """NC3 or NC4; ``value`` is None where it is not defined, and ``why`` says why not.
+
+    ``low`` and ``high`` are the ends of its 95 % interval, None where it has none.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    why: str
+
+
+@dataclass(frozen=True)
+class HeadCollapse:
+    """Neural collapse at the head: how far it agrees with the class means of what it takes in.
+
+    ``head`` is the name of the module, ``channels`` the length of its input. The figures (``nc3``: weights
+    against centred class means, ``nc4``: answers against nearest class means) are of the ``classes`` that
+    occur, by ``voters`` of the ``images``. ``why`` says why this model has none of it on these images; then
+    everything else is empty.
+    """
+
+    head: str = ""
+    channels: int = 0
+    classes: int = 0
+    figures: Mapping[str, HeadFigure] = field(default_factory=dict)
+    voters: int = 0
+    images: int = 0
+    why: str = ""
