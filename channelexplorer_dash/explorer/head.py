@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.explorer.contributions import outputs_of
 from channelexplorer_dash.explorer.measuring import AllLayers
@@ -24,10 +23,9 @@ def head_collapse(
     The head is found by running the model on a few images. Where what it takes in is a layer's summary, all
     images count; else the model is run up to its head for a stratified sample of ``measure_images``.
     """
-    labels = asked.work.labels(asked.view)
-    targets = outputs_of(labels, class_names, output_names)
-    if why := _why_not(asked, labels, targets):
+    if why := _why_not(asked, class_names, output_names):
         return _none(why)
+    labels = asked.work.labels(asked.view)
     drawn = asked.work.drawn(asked.view.dataset, patience=0)
     if isinstance(drawn, Pending):
         return drawn
@@ -38,7 +36,7 @@ def head_collapse(
     record = asked.work.store.record(found.value)
     if record["why"]:
         return _none(f"Not defined for this model: {record['why']}")
-    needed = {"head": record["head"], "targets": targets}
+    needed = {"head": record["head"], "targets": outputs_of(labels, class_names, output_names)}
     way = _by_a_layer if record["layer"] else _by_its_input
     asked_for = way(asked, record["layer"] or record["head"], needed)
     if isinstance(asked_for, Pending):
@@ -56,16 +54,24 @@ def head_collapse(
     return Ready(answer, asked_for.key)
 
 
-def _why_not(asked: AllLayers, labels: IntArray, targets: list[int] | None) -> str:
+def _why_not(asked: AllLayers, class_names: Sequence[str], output_names: Sequence[str]) -> str:
     """Return why there is nothing to compare; empty where there may be."""
-    if not asked.description.outputs:
+    labels = np.unique(asked.work.labels(asked.view))
+    outputs = asked.description.outputs
+    if not outputs:
         return "Not defined for this model: it has no class outputs, and so no head."
-    if len(np.unique(labels)) < 2:
+    if len(labels) < 2:
         return "NC3 and NC4 compare classes, and all of these images are of one. Choose at least two classes."
-    if targets is None:
+    if not output_names:
         return (
-            "Not defined for this model on this dataset: a class that is shown has no output of the same "
-            "name, so that no row of the head belongs to it."
+            f"Not defined for this model on this dataset: the model's {outputs:,} outputs have no names, and "
+            f"the dataset has {len(class_names):,} classes. Give the model class_names in the settings."
+        )
+    lacking = [class_names[label] for label in labels.tolist() if class_names[label] not in output_names]
+    if lacking:
+        return (
+            f"Not defined for this model on this dataset: no output of the model is named {lacking[0]!r}, so "
+            "that no row of the head belongs to that class."
         )
     return ""
 

@@ -25,7 +25,8 @@ def head_section() -> Component:
     return html.Section(
         [
             html.Div(
-                [html.H3(title, className="ce-help-title"), help_button("head")], className="ce-head-title"
+                [html.H3(title, className="ce-help-title"), help_button("head", placement="right")],
+                className="ce-head-title",
             ),
             status_line("head", HEAD_LINE, "Comparing the head with the class means"),
             html.Div(id=ids.HEAD, className="ce-head-figures"),

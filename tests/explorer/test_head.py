@@ -27,11 +27,11 @@ NAMES = tuple("9876543210")
 class Small(nn.Module):
     """What its head takes in is no module's output."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, outputs: int = 10) -> None:
         super().__init__()
         torch.manual_seed(seed)
         self.body = nn.Conv2d(1, 12, 5, stride=2)
-        self.head = nn.Linear(12, 10)
+        self.head = nn.Linear(12, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(torch.relu(self.body(x)).mean((2, 3)))
@@ -50,8 +50,8 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
     flags = {"store": tmp_path_factory.mktemp("head") / "store", "engine": "inline", "measure_images": 60}
     settings = load_settings([demo_settings_file()], flags=flags, environment=False)
     common = {"preprocessing": {"input_size": (1, 32, 32), "mean": (0.3,), "std": (0.3,)}}
-    modules = {"turned": Small(), "soft": Soft(), "strange": Small(seed=1)}
-    names = {"turned": NAMES, "soft": NAMES, "strange": tuple("abcdefghij")}
+    modules = {"turned": Small(), "soft": Soft(), "strange": Small(1), "nameless": Small(2, 12)}
+    names = {"turned": NAMES, "soft": NAMES, "strange": tuple("abcdefghij"), "nameless": ()}
     specs = [
         register_object(module, name, class_names=names[name], **common) for name, module in modules.items()
     ]
@@ -134,11 +134,12 @@ def test_a_head_whose_input_is_no_layer_by_a_sample_and_by_names(toys: Explorer)
     ("view", "says"),
     [
         (View("soft", "digits", per_class=4), "as they are"),
-        (View("strange", "digits", per_class=4), "no output of the same name"),
+        (View("strange", "digits", per_class=4), "no output of the model is named '0'"),
+        (View("nameless", "digits", per_class=4), "12 outputs have no names, and the dataset has 10"),
         (View("turned", "digits", classes=(3,), per_class=4), "at least two classes"),
         (View("digits-gan", "gan-digits"), "no class outputs"),
     ],
-    ids=["a softmax", "other classes", "one class", "a generator"],
+    ids=["a softmax", "other classes", "no names", "one class", "a generator"],
 )
 def test_where_there_is_none_it_says_why(toys: Explorer, view: View, says: str) -> None:
     found = settled(lambda: toys.head_collapse(view, "leaf"))
