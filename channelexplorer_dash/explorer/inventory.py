@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +21,7 @@ from channelexplorer_dash.explorer.labels import LabelDesk
 from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.plan import Describe
-from channelexplorer_dash.models.description import ModelDescription
+from channelexplorer_dash.models.description import ModelDescription, check_names
 from channelexplorer_dash.results.answers import Answer, Job, Pending, Ready, Sample
 from channelexplorer_dash.results.images import ImageRow
 from channelexplorer_dash.results.layers import LayerGraph
@@ -91,9 +92,12 @@ class Inventory:
 
     def describe(self, model: str) -> Answer[ModelDescription]:
         """Return a model's layers; the first time, the engine builds the model."""
-        plan = Describe(self._catalogue.model(model), self._catalogue.identity(model))
+        spec = self._catalogue.model(model)
+        plan = Describe(spec, self._catalogue.identity(model))
         asked = self._desk.ask(plan, plan.key, Kind.RECORD)
-        return asked if isinstance(asked, Pending) else Ready(self._described(asked.key), asked.key)
+        if isinstance(asked, Pending):
+            return asked
+        return Ready(_named(self._described(asked.key), spec), asked.key)
 
     def graph(self, model: str, granularity: Granularity) -> Answer[LayerGraph]:
         """Return what flows where between a model's layers, laid out from top to bottom."""
@@ -206,3 +210,21 @@ class Inventory:
             return described.value.class_names
         matching = described.value.outputs == len(dataset.class_names)
         return dataset.class_names if matching else ()
+
+
+def _named(description: ModelDescription, spec: ModelSpec) -> ModelDescription:
+    """Return a description with the names that the settings have now.
+
+    Names change no number, so that the record stays when they change, and has those of its first day. The
+    names of ImageNet are known to the engine alone.
+
+    Raises
+    ------
+    ModelError
+        If there are not as many as the model has outputs.
+    """
+    if spec.class_names == "imagenet":
+        return description
+    names = spec.class_names or ()
+    check_names(spec.name, description.outputs, names)
+    return replace(description, class_names=names)
