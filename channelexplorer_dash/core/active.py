@@ -18,6 +18,7 @@ from channelexplorer_dash.core.arrays import (
     DoubleArray,
     FloatArray,
     IntArray,
+    aligned,
     chunks,
     each,
     not_finite,
@@ -28,8 +29,9 @@ from channelexplorer_dash.errors import DatasetError, SelectionError
 
 # Images that one thread works on at a time: long enough to cost nothing, short enough to stop soon.
 _PART = 1024
-# What single precision may change of a normalised value: its scale, difference, product and the exact value
-# itself are each rounded by 2^-24 of it at most.
+# What single precision may change of a normalised value, s · scale − shift · scale: the scale, both products,
+# their difference and the exact value itself are each rounded by 2^-24 of themselves at most, and s · scale
+# is at most the value and shift · scale together.
 _ROUNDING = 2.0**-21
 
 
@@ -122,6 +124,7 @@ def active_sets(
             sizes,
             dead,
             single,
+            aligned(single.shape[1:], np.float32),
             live,
             rounding,
             margin,
@@ -138,26 +141,28 @@ def active_sets(
 
 
 def _single(scaling: Scaling, words: int) -> tuple[FloatArray, BitArray, float, float]:
-    """Return shift and scale in single precision, the live channels, and what that may change of a value.
+    """Return scale and −shift · scale in single precision, the live channels, and what that may change.
 
     The last two are a share of the value, and what comes beside it, which is infinite where single precision
     has no such scale. Values that are left as they are do not change.
     """
     C = len(scaling.shift)
-    single = np.zeros((2, 64 * words), np.float32)
+    offset = -scaling.shift * scaling.scale
+    single = aligned((2, 64 * words), np.float32)
     with np.errstate(over="ignore"):
-        single[:, :C] = scaling.shift, scaling.scale
+        single[:, :C] = scaling.scale, offset
+    single[:, :C][:, scaling.dead] = 0
     flags = np.zeros(64 * words, np.bool_)
     flags[:C] = ~scaling.dead
     live = np.packbits(flags, bitorder="little").view("<u8").astype(np.uint64)
     if not scaling.shift.any() and np.all(scaling.scale == 1):
         return single, live, 0.0, 0.0
-    used, least = single[1, flags], np.finfo(np.float32).tiny
+    used, least = single[0, flags], np.finfo(np.float32).tiny
     if not np.all((used >= least) & (used < np.inf)):
         return single, live, _ROUNDING, np.inf
     # The least numbers of all are rounded by more than their share.
-    moved = np.abs(single[0, :C] - scaling.shift) * scaling.scale
-    return single, live, _ROUNDING, 1.01 * float(moved.max(initial=0.0)) + float(least)
+    beside = np.abs(offset[flags[:C]]).max(initial=0.0) + float(least)
+    return single, live, _ROUNDING, _ROUNDING * float(beside) + 4 * float(least)
 
 
 def unpacked(sets: BitArray, channels: int) -> BoolArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -23,6 +24,8 @@ T = TypeVar("T")
 # Bytes of one temporary array. Several stand beside each other, so that a function stays within a few
 # hundred MB beyond its input and its result.
 CHUNK_BYTES = 64 * 2**20
+# Bytes of a line of the cache, and of the widest vector.
+_LINE = 64
 
 
 def chunks(n: int, row_bytes: int, limit: int = CHUNK_BYTES) -> Iterator[slice]:
@@ -50,6 +53,14 @@ def each(work: Callable[[slice], T], parts: Sequence[slice], threads: int) -> It
             yield result
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def aligned(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return zeros that begin where a line of the cache does: a vector that lies across two costs both."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.zeros(size + _LINE, np.uint8)
+    begin = -room.ctypes.data % _LINE
+    return room[begin : begin + size].view(dtype).reshape(shape)
 
 
 def matrix(S: npt.ArrayLike) -> FloatArray:

@@ -174,7 +174,7 @@ def active_counts(sets: Array, order: Array, starts: Array, counts: Array) -> No
     starts
         int64 (K + 1,): where in ``order`` each class begins, and the end.
     counts
-        int32 (K, C), added to.
+        Whole numbers (K, C), added to.
     """
     words = -(-sets.shape[1] // WORDS) * WORDS
     longest = 0
@@ -191,7 +191,9 @@ def active_counts(sets: Array, order: Array, starts: Array, counts: Array) -> No
             size = min(_BATCH, starts[label + 1] - first)
             length = -(-size // TURN) * TURN
             for row in range(size):
-                rows[row, : sets.shape[1]] = sets[order[first + row]]
+                image = order[first + row]
+                for word in range(sets.shape[1]):
+                    rows[row, word] = sets[image, word]
             rows[size:length] = 0
             depth = 4
             while size >> depth:

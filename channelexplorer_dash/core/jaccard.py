@@ -9,7 +9,6 @@ Sets are packed, as :func:`~channelexplorer_dash.core.active.active_sets` return
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from channelexplorer_dash.core.arrays import (
     DoubleArray,
     FloatArray,
     IntArray,
+    aligned,
     chunks,
     each,
     label_array,
@@ -30,9 +30,7 @@ from channelexplorer_dash.errors import DatasetError
 # Images whose pairs with all that follow them are one piece of work.
 _ROWS = 1024
 # Classes whose channels one thread counts at a time.
-_CLASSES = 32
-# Numbers of a temporary array that stays in the cache.
-_CACHED_NUMBERS = 2**16
+_CLASSES = 64
 # Bytes of the similarities of some images with all, where only the largest are kept.
 _BLOCK_BYTES = 64 * 2**20
 # Similarities are summed as whole numbers of 2^-_FRACTION, or coarser where so many do not fit in 63 bits.
@@ -195,12 +193,8 @@ def active_frequencies(
         raise DatasetError(f"Active sets of {packed.shape[1]} words do not hold {channels:,} channels.")
     given = label_array(labels, len(packed))
     classes, images = np.unique(given, return_counts=True)
-    counts = np.empty((len(classes), channels), np.int64)
-
-    def keep(part: slice, found: npt.NDArray[np.int32]) -> None:
-        counts[part] = found[:, :channels]
-
-    _count(packed, given, images, keep, threads)
+    counts = np.zeros((len(classes), channels), np.int64)
+    _count(packed, given, images, counts, threads)
     return classes, counts
 
 
@@ -212,8 +206,8 @@ def expected_overlap(sets: BitArray, labels: npt.ArrayLike, threads: int = 1) ->
     c ≠ d this is exactly the mean over all pairs), and the expected size of a set is a_c = Σ_ch f[c, ch]; the
     result is E[I] / (a_c + a_d − E[I]). Where all sets have k channels this is E[I] / (2k − E[I]). As
     x / (2k − x) is convex, it then is at most the mean similarity (Jensen), and equal to it where all pairs
-    overlap alike. It costs one K × K product instead of all pairs of images. On the diagonal the two draws
-    may be the same image.
+    overlap alike. It costs one K × K product of whole numbers instead of all pairs of images: both E[I] and
+    the quotient are exact but for the last rounding. On the diagonal the two draws may be the same image.
 
     Parameters
     ----------
@@ -222,7 +216,7 @@ def expected_overlap(sets: BitArray, labels: npt.ArrayLike, threads: int = 1) ->
     labels
         int64 (N,).
     threads
-        How many threads share the classes; the product has those of BLAS.
+        How many threads share the classes.
 
     Returns
     -------
@@ -234,48 +228,56 @@ def expected_overlap(sets: BitArray, labels: npt.ArrayLike, threads: int = 1) ->
     DatasetError
         If ``sets`` are not packed, or shapes do not fit.
     """
+    from channelexplorer_dash.core.lanes import TILE
+    from channelexplorer_dash.core.overlap_loops import write_overlap
+
     packed = _packed(sets)
     given = label_array(labels, len(packed))
     images = np.unique(given, return_counts=True)[1]
-    share = np.empty((len(images), 64 * packed.shape[1]), np.float32)
-    size = np.empty(len(images), np.float32)
+    K, channels = len(images), 64 * packed.shape[1]
+    if int(images.max()) ** 2 * channels > np.iinfo(np.int32).max:
+        # Where classes are as large as that there are few, and any product is quick.
+        counts = np.zeros((K, channels))
+        sizes = _count(packed, given, images, counts, threads)
+        return _quotients(counts @ counts.T, np.multiply.outer(sizes, images))
+    small = aligned((-(-K // TILE) * TILE, channels), np.int16)
+    sizes = _count(packed, given, images, small, threads)
+    members, active = images.astype(np.float64), sizes.astype(np.float64)
+    overlap = np.empty((K, K), np.float32)
 
-    def divide(part: slice, counts: npt.NDArray[np.int32]) -> None:
-        np.divide(counts, images[part, None], out=share[part], casting="same_kind")
-        size[part] = counts.sum(axis=1) / images[part]
+    def write(part: slice) -> None:
+        write_overlap(small, members, active, part.start, part.stop, overlap)
 
-    _count(packed, given, images, divide, threads)
-    overlap: FloatArray = share @ share.T
-    with np.errstate(invalid="ignore"):
-        for part in chunks(len(size), len(size), _CACHED_NUMBERS):
-            overlap[part] /= np.add.outer(size[part], size) - overlap[part]
-    empty = np.flatnonzero(size == 0)
-    overlap[np.ix_(empty, empty)] = 1.0
+    # The last classes have the most others before them.
+    for _ in each(write, list(chunks(K, 1, _CLASSES))[::-1], threads):
+        pass
+    return overlap
+
+
+def _quotients(shared: DoubleArray, sizes: IntArray) -> FloatArray:
+    either = sizes + sizes.T - shared
+    overlap: FloatArray = np.ones(shared.shape, np.float32)
+    np.divide(shared, either, out=overlap, where=either > 0, casting="same_kind")
     return overlap
 
 
 def _count(
-    packed: BitArray,
-    labels: IntArray,
-    images: IntArray,
-    use: Callable[[slice, npt.NDArray[np.int32]], None],
-    threads: int,
-) -> None:
-    """Hand on in how many sets of some classes each channel is, while that is in the cache.
+    packed: BitArray, labels: IntArray, images: IntArray, counts: npt.NDArray[Any], threads: int
+) -> IntArray:
+    """Add in how many sets of each class each channel is; return how large these are together.
 
-    ``images`` are those of each label that occurs; the counts are int32 (classes, 64 · words).
+    ``images`` are those of each label that occurs; the counts are (at least classes, at most 64 · words).
     """
     from channelexplorer_dash.core.bitsets import active_counts
 
     order, starts = np.argsort(_narrow(labels), kind="stable"), np.concatenate([[0], np.cumsum(images)])
 
-    def count(part: slice) -> None:
-        counts = np.zeros((part.stop - part.start, 64 * packed.shape[1]), np.int32)
-        active_counts(packed, order, starts[part.start : part.stop + 1], counts)
-        use(part, counts)
+    def count(part: slice) -> IntArray:
+        active_counts(packed, order, starts[part.start : part.stop + 1], counts[part])
+        sizes: IntArray = counts[part].sum(axis=1, dtype=np.int64)
+        return sizes
 
-    for _ in each(count, list(chunks(len(images), 1, _CLASSES)), threads):
-        pass
+    return np.concatenate(list(each(count, list(chunks(len(images), 1, _CLASSES)), threads)))
 
 
 def _narrow(labels: IntArray) -> npt.NDArray[np.integer[Any]]:

@@ -26,13 +26,23 @@ TURN = 16
 """Rows that :data:`add_rows` adds at once."""
 BLOCK = 64
 """Numbers that :data:`mark_above` compares at once."""
+FEW = 32
+"""Numbers that :data:`count_ahead` compares at once."""
+LINE = 64
+"""Bytes that are fetched from memory at once, and on whose multiples arrays had better begin."""
+FETCHED = 3
+"""Lines that :data:`mark_between` has fetched for each block: what memory brings meanwhile."""
+TILE = 4
+"""Rows that :data:`multiply_rows` multiplies with as many others."""
+COUNTS = 32
+"""Whole numbers of a row that are multiplied at once: its length is a multiple of this."""
 
 _HELD = TURN.bit_length() - 1  # planes that adding a turn keeps in registers
 _BITS = ir.VectorType(ir.IntType(64), WORDS)
 _BYTES = 8 * WORDS
 _PART = 32  # lanes unpacked at once
-_LINE = 64  # bytes that are fetched from memory at once
-_READ_ONCE_DATA = (0, 2, 1)  # how LLVM's prefetch is to fetch: for reading, into all caches, data
+_FLAGS = 16  # numbers of an AVX-512 register, whose flags are kept at once
+_READ_SOON_DATA = (0, 3, 1)  # how LLVM's prefetch is to fetch: for reading, into the first-level cache, data
 
 Build = Callable[[Any, Any, Any, Any], Any]
 
@@ -127,39 +137,42 @@ def _mark_above(typing: Any, values: Any, blocks: Any, limit: Any, marks: Any) -
 
 
 def _scale_row(
-    typing: Any, row: Any, shift: Any, scale: Any, blocks: Any, limit: Any, live: Any, values: Any
+    typing: Any, row: Any, scale: Any, offset: Any, blocks: Any, limit: Any, values: Any
 ) -> tuple[Any, Build]:
-    """Normalise a row: ``scale_row(row, shift, scale, blocks, limit, live, values) -> count``.
+    """Normalise a row: ``scale_row(row, scale, offset, blocks, limit, values) -> count``.
 
-    All are float32, 64 a block, but ``live``, of which each block has one word. Writes (row − shift) · scale,
-    and returns how many of the live ones are above the limit; -1 if any, live or not, is NaN or infinite.
+    All are float32, 64 a block. Writes row · scale + offset, and returns how many of these are above the
+    limit; -1 if any is NaN or infinite, or their sum is.
     """
-    numbers = ir.VectorType(ir.FloatType(), BLOCK)
+    numbers, whole = ir.VectorType(ir.FloatType(), BLOCK), ir.VectorType(ir.IntType(32), BLOCK)
     word = ir.IntType(64)
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        row, shift, scale, blocks, limit, live, values = arguments
+        row, scale, offset, blocks, limit, values = arguments
         limits = _spread(b, limit, BLOCK)
-        zeros = ir.Constant(numbers, None)
-        count, poison = cgutils.alloca_once(b, word), cgutils.alloca_once(b, numbers)
-        b.store(word(0), count)
-        b.store(zeros, poison)
+        zeros, ones = ir.Constant(numbers, None), ir.Constant(whole, [1] * BLOCK)
+        counts = cgutils.alloca_once_value(b, ir.Constant(whole, None))
+        # NaN and infinity stay in a sum.
+        total = cgutils.alloca_once_value(b, zeros)
+        kind = ir.FunctionType(numbers, [numbers] * 3)
+        multiply_add = cgutils.get_or_insert_function(b.module, kind, f"llvm.fmuladd.v{BLOCK}f32")
         with cgutils.for_range_slice(b, _constant(row, 0), blocks, _constant(row, 1), row.type) as (block, _):
             at = b.mul(block, _constant(row, 4 * BLOCK))
-            distance = b.fsub(_load(b, b.add(row, at), 0, numbers), _load(b, b.add(shift, at), 0, numbers))
-            scaled = b.fmul(distance, _load(b, b.add(scale, at), 0, numbers))
+            inputs = [_load(b, b.add(side, at), 0, numbers) for side in (row, scale, offset)]
+            scaled = b.call(multiply_add, inputs)
             _store(b, scaled, b.add(values, at), 0)
-            # Nothing but NaN comes of NaN or infinity times 0, and it stays in the sum.
-            b.store(b.fadd(b.load(poison), b.fmul(scaled, zeros)), poison)
-            above = b.bitcast(b.fcmp_ordered(">", scaled, limits), word)
-            above = b.and_(above, _load(b, b.add(live, b.mul(block, _constant(row, 8))), 0, word))
-            b.store(b.add(b.load(count), b.ctpop(above)), count)
-        unordered = b.bitcast(b.fcmp_unordered("uno", b.load(poison), zeros), word)
-        return b.select(b.icmp_unsigned("==", unordered, word(0)), b.load(count), word(-1))
+            b.store(b.fadd(b.load(total), scaled), total)
+            sofar, above = b.load(counts), b.fcmp_ordered(">", scaled, limits)
+            b.store(b.select(above, b.add(sofar, ones), sofar), counts)
+        # A number less itself is 0, infinity less itself is NaN.
+        rest = b.fsub(b.load(total), b.load(total))
+        unordered = b.bitcast(b.fcmp_unordered("uno", rest, rest), word)
+        kind = ir.FunctionType(ir.IntType(32), [whole])
+        add = cgutils.get_or_insert_function(b.module, kind, f"llvm.vector.reduce.add.v{BLOCK}i32")
+        count = b.zext(b.call(add, [b.load(counts)]), word)
+        return b.select(b.icmp_unsigned("==", unordered, word(0)), count, word(-1))
 
-    return types.int64(
-        types.intp, types.intp, types.intp, types.intp, types.float32, types.intp, types.intp
-    ), build
+    return types.int64(types.intp, types.intp, types.intp, types.intp, types.float32, types.intp), build
 
 
 def _mark_between(
@@ -168,33 +181,106 @@ def _mark_between(
     """Mark above two limits: ``mark_between(values, ahead, blocks, low, high, live, wide, narrow)``.
 
     Live ``values`` above the lower limit are marked in ``wide``, those above the upper one in ``narrow``;
-    returns how many these are, the first 2³² times. ``ahead`` is the next row of 64 float32 a block, which is
-    fetched from memory meanwhile.
+    returns how many these are, the first 2³² times. ``ahead`` is where the next row begins, of which three
+    lines a block are fetched from memory meanwhile.
     """
-    numbers = ir.VectorType(ir.FloatType(), BLOCK)
+    numbers, flags = ir.VectorType(ir.FloatType(), _FLAGS), ir.IntType(_FLAGS)
     word = ir.IntType(64)
 
     def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
         values, ahead, blocks, low, high, live, wide, narrow = arguments
-        limits = [(_spread(b, low, BLOCK), wide), (_spread(b, high, BLOCK), narrow)]
+        limits = [(_spread(b, low, _FLAGS), wide), (_spread(b, high, _FLAGS), narrow)]
+        none, one = _constant(values, 0), _constant(values, 1)
+        with cgutils.for_range_slice(b, none, blocks, one, values.type) as (block, _):
+            at, to = b.mul(block, _constant(values, 4 * BLOCK)), b.mul(block, _constant(values, 8))
+            _fetch(b, b.add(ahead, b.mul(block, _constant(values, LINE * FETCHED))), FETCHED)
+            for part in range(BLOCK // _FLAGS):
+                numbers_here = _load(b, b.add(values, at), 4 * _FLAGS * part, numbers)
+                for limit, marks in limits:
+                    above = b.bitcast(b.fcmp_ordered(">", numbers_here, limit), flags)
+                    _store(b, above, b.add(marks, to), _FLAGS // 8 * part)
+        # Counted afterwards, as joining the flags of a block costs more than comparing.
         counts = [cgutils.alloca_once_value(b, word(0)) for _ in limits]
-        with cgutils.for_range_slice(b, _constant(values, 0), blocks, _constant(values, 1), values.type) as (
-            block,
-            _,
-        ):
-            numbers_here = _load(b, b.add(values, b.mul(block, _constant(values, 4 * BLOCK))), 0, numbers)
-            _fetch(b, b.add(ahead, b.mul(block, _constant(values, 4 * BLOCK))), range(0, 4 * BLOCK, _LINE))
+        with cgutils.for_range_slice(b, none, blocks, one, values.type) as (block, _):
             at = b.mul(block, _constant(values, 8))
             alive = _load(b, b.add(live, at), 0, word)
-            for (limit, marks), count in zip(limits, counts, strict=True):
-                above = b.and_(b.bitcast(b.fcmp_ordered(">", numbers_here, limit), word), alive)
-                _store(b, above, b.add(marks, at), 0)
-                b.store(b.add(b.load(count), b.ctpop(above)), count)
+            for (_, marks), count in zip(limits, counts, strict=True):
+                marked = b.and_(_load(b, b.add(marks, at), 0, word), alive)
+                _store(b, marked, b.add(marks, at), 0)
+                b.store(b.add(b.load(count), b.ctpop(marked)), count)
         return b.or_(b.shl(b.load(counts[0]), word(32)), b.load(counts[1]))
 
     return types.int64(
         types.intp, types.intp, types.intp, types.float32, types.float32, types.intp, types.intp, types.intp
     ), build
+
+
+def _count_ahead(typing: Any, few: Any, place: Any) -> tuple[Any, Build]:
+    """Return before how many others a number comes in descending order: ``count_ahead(few, place)``.
+
+    ``few`` are 32 float32 without NaN; of equal ones the first comes first.
+    """
+    numbers = ir.VectorType(ir.FloatType(), FEW)
+    word = ir.IntType(FEW)
+
+    def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        few, place = arguments
+        here = _load(b, b.add(few, b.mul(place, _constant(few, 4))), 0, ir.FloatType())
+        others, same = _load(b, few, 0, numbers), _spread(b, here, FEW)
+        larger = b.bitcast(b.fcmp_ordered(">", others, same), word)
+        equal = b.bitcast(b.fcmp_ordered("==", others, same), word)
+        before = b.sub(b.shl(word(1), b.trunc(place, word)), word(1))
+        return b.zext(b.ctpop(b.or_(larger, b.and_(equal, before))), ir.IntType(64))
+
+    return types.int64(types.intp, types.intp), build
+
+
+def _multiply_rows(
+    typing: Any, left: Any, right: Any, width: Any, sums: Any, pitch: Any
+) -> tuple[Any, Build]:
+    """Multiply 4 rows with 4 rows: ``multiply_rows(left, right, width, sums, pitch)``.
+
+    Rows are int16, ``width`` long, and follow one another. Of each left row the products with the right ones
+    are four int32, which must have room for them; those of the next one are ``pitch`` numbers further.
+    """
+    numbers, totals = ir.VectorType(ir.IntType(16), COUNTS), ir.VectorType(ir.IntType(32), COUNTS // 2)
+
+    def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        left, right, width, sums, pitch = arguments
+        features = context.codegen().magic_tuple()[2]
+        zeros = ir.Constant(totals, None)
+        held = [cgutils.alloca_once_value(b, zeros) for _ in range(TILE * TILE)]
+        steps, row = b.udiv(width, _constant(width, COUNTS)), b.mul(width, _constant(width, 2))
+        with cgutils.for_range_slice(b, _constant(left, 0), steps, _constant(left, 1), left.type) as (
+            step,
+            _,
+        ):
+            at = b.mul(step, _constant(left, 2 * COUNTS))
+            sides = []
+            for side in (left, right):
+                begins = [b.add(side, b.mul(row, _constant(row, place))) for place in range(TILE)]
+                sides.append([_load(b, b.add(begin, at), 0, numbers) for begin in begins])
+            pairs = [(one, other) for one in sides[0] for other in sides[1]]
+            for total, (one, other) in zip(held, pairs, strict=True):
+                b.store(b.add(b.load(total), _products(b, one, other, features)), total)
+        kind = ir.FunctionType(ir.IntType(32), [totals])
+        add = cgutils.get_or_insert_function(b.module, kind, f"llvm.vector.reduce.add.v{COUNTS // 2}i32")
+        for place, total in enumerate(held):
+            begin = b.add(sums, b.mul(pitch, _constant(pitch, 4 * (place // TILE))))
+            _store(b, b.call(add, [b.load(total)]), begin, 4 * (place % TILE))
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp, types.intp, types.intp), build
+
+
+def _fetch_line(typing: Any, address: Any) -> tuple[Any, Build]:
+    """Have a line of memory fetched into the cache while other work goes on: ``fetch_line(address)``."""
+
+    def build(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        _fetch(b, arguments[0], 1)
+        return context.get_dummy_value()
+
+    return types.void(types.intp), build
 
 
 def _lowest_bit(typing: Any, word: Any) -> tuple[Any, Build]:
@@ -211,17 +297,38 @@ unpack_counters: Any = intrinsic(_unpack_counters)
 mark_above: Any = intrinsic(_mark_above)
 scale_row: Any = intrinsic(_scale_row)
 mark_between: Any = intrinsic(_mark_between)
+count_ahead: Any = intrinsic(_count_ahead)
+multiply_rows: Any = intrinsic(_multiply_rows)
+fetch_line: Any = intrinsic(_fetch_line)
 lowest_bit: Any = intrinsic(_lowest_bit)
 
 
-def _fetch(b: Any, address: Any, offsets: range) -> None:
-    """Have lines of memory fetched into the cache while other work goes on."""
+def _fetch(b: Any, address: Any, lines: int) -> None:
     pointer = ir.IntType(8).as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [pointer, *[ir.IntType(32)] * 3])
     prefetch = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0")
-    for offset in offsets:
-        place = b.inttoptr(b.add(address, _constant(address, offset)), pointer)
-        b.call(prefetch, [place, *map(ir.IntType(32), _READ_ONCE_DATA)])
+    for line in range(lines):
+        place = b.inttoptr(b.add(address, _constant(address, LINE * line)), pointer)
+        b.call(prefetch, [place, *map(ir.IntType(32), _READ_SOON_DATA)])
+
+
+def _products(b: Any, one: Any, other: Any, features: str) -> Any:
+    """Return one · other of every two neighbours, added: int32, half as many as these int16.
+
+    LLVM does not find this instruction of x86 by itself.
+    """
+    lanes = one.type.count
+    totals = ir.VectorType(ir.IntType(32), lanes // 2)
+    if "+avx512bw" in features:
+        kind = ir.FunctionType(totals, [one.type, one.type])
+        return b.call(
+            cgutils.get_or_insert_function(b.module, kind, "llvm.x86.avx512.pmaddw.d.512"), [one, other]
+        )
+    sides = []
+    for first in range(2):
+        chosen = ir.Constant(ir.VectorType(ir.IntType(32), lanes // 2), list(range(first, lanes, 2)))
+        sides.append([b.sext(b.shuffle_vector(side, side, chosen), totals) for side in (one, other)])
+    return b.add(b.mul(*sides[0]), b.mul(*sides[1]))
 
 
 def _spread(b: Any, number: Any, lanes: int) -> Any:

@@ -13,14 +13,23 @@ from typing import Any
 import numpy as np
 
 from channelexplorer_dash.core.compiled import compiled
-from channelexplorer_dash.core.lanes import BLOCK, lowest_bit, mark_above, mark_between, scale_row
+from channelexplorer_dash.core.lanes import (
+    BLOCK,
+    FETCHED,
+    FEW,
+    LINE,
+    count_ahead,
+    fetch_line,
+    lowest_bit,
+    mark_above,
+    mark_between,
+    scale_row,
+)
 
 Array = np.ndarray[Any, Any]
 
-# Channels between two limits that are few enough to be put in order one by one.
-_FEW = 32
 # Ranks on either side of the k-th largest that the two limits aim at, and how often they may miss.
-_REACH = 6
+_REACH = 5
 _MISSES = 4
 # The limit follows the k-th largest of the images before, which differ more than their mean does.
 _MEMORY = 0.9
@@ -29,7 +38,6 @@ _GUESSES = 8
 # Ranks that a guess aims beside the k-th largest, so that the next limit most likely lies on its other side.
 _ASIDE = 8
 _NO_SIGN, _INFINITE = 0x7FFFFFFF, 0x7F800000
-_LEAST = -(2**63)
 
 
 @compiled
@@ -41,6 +49,7 @@ def select_largest(
     sizes: Array,
     dead: Array,
     single: Array,
+    near: Array,
     live: Array,
     rounding: float,
     margin: float,
@@ -63,7 +72,9 @@ def select_largest(
     dead
         int64: channels that are never chosen.
     single
-        float32 (2, 64 · words): shift and scale in single precision, then zeros.
+        float32 (2, 64 · words): scale and −shift · scale in single precision, 0 for dead channels.
+    near
+        float32 (64 · words,), to work with.
     live
         uint64 (words,): the channels that are not dead, packed.
     rounding, margin
@@ -78,15 +89,14 @@ def select_largest(
     """
     channels, words = S.shape[1], sets.shape[1]
     values = np.full(BLOCK * words, -np.inf, np.float32)
-    near, padded = np.empty(BLOCK * words, np.float32), np.zeros(BLOCK * words, np.float32)
+    padded = np.zeros(BLOCK * words, np.float32)
     marks = np.empty((3, words), np.uint64)
     wide, narrow = np.empty(words, np.uint64), np.empty(words, np.uint64)
-    few, where = np.empty(_FEW, np.float32), np.empty(_FEW, np.int64)
-    keys = np.empty(_FEW, np.int64)
+    few, where = np.empty(FEW, np.float32), np.empty(FEW, np.int64)
     limit, step = np.float32(0.0), np.float32(1.0)
     is_quick = sizes.shape[0] == 0 and margin < np.inf
-    first, alive, normalised = S.ctypes.data, live.ctypes.data, near.ctypes.data
-    shifts, scales = single[0].ctypes.data, single[1].ctypes.data
+    first, normalised = S.ctypes.data, near.ctypes.data
+    scales, offsets = single[0].ctypes.data, single[1].ctypes.data
     for at in range(images.shape[0]):
         if is_quick:
             address = first + 4 * channels * images[at]
@@ -94,11 +104,13 @@ def select_largest(
                 padded[:channels] = S[images[at]]
                 address = padded.ctypes.data
             ahead = first + 4 * channels * images[min(at + 1, images.shape[0] - 1)]
-            found = scale_row(address, shifts, scales, words, limit, alive, normalised)
+            found = scale_row(address, scales, offsets, words, limit, normalised)
             if found >= 0:
+                # Dead channels, and what a row is filled up with, became 0.
+                found -= 0 if limit >= 0 else BLOCK * words - channels + dead.shape[0]
                 aim = limit + step * np.float32(found - k)
                 is_sure, aim, rank = _choose_nearly(
-                    near, ahead, live, rounding, margin, k, aim, step, wide, narrow, few, where, keys
+                    near, ahead, live, rounding, margin, k, aim, step, wide, narrow, few, where
                 )
                 if is_sure:
                     limit = np.float32(_MEMORY) * limit + np.float32(1 - _MEMORY) * aim
@@ -111,9 +123,7 @@ def select_largest(
             continue
         for c in dead:
             values[c] = -np.inf
-        limit, step, chosen = _choose(
-            values, k, channels - dead.shape[0], limit, step, marks, few, where, keys
-        )
+        limit, step, chosen = _choose(values, k, channels - dead.shape[0], limit, step, marks, few, where)
         for word in range(words):
             sets[at, word] = marks[chosen, word]
 
@@ -132,7 +142,6 @@ def _choose_nearly(
     narrow: Array,
     few: Array,
     where: Array,
-    keys: Array,
 ) -> tuple[bool, np.float32, np.float32]:
     """Mark the k largest in ``narrow``; return whether these are sure, the limit, and its change a rank.
 
@@ -140,6 +149,7 @@ def _choose_nearly(
     """
     words, numbers, alive = live.shape[0], near.ctypes.data, live.ctypes.data
     wider, narrower = wide.ctypes.data, narrow.ctypes.data
+    rest_ahead = ahead + LINE * FETCHED * words
     for _ in range(_MISSES):
         reach = np.float32(_REACH) * step
         low, high = limit - reach, limit + reach
@@ -151,14 +161,20 @@ def _choose_nearly(
             limit = low - step * np.float32(k - many)
         elif fewer > k:
             limit = high + step * np.float32(fewer - k)
-        elif many - fewer > _FEW:
+        elif many - fewer > FEW:
             limit = low + step * np.float32(many - k)
         else:
-            count = many - fewer
-            _list_between(wide, narrow, count, where)
-            for place in range(count):
-                few[place] = near[where[place]]
-            smallest, largest = _add_largest(few, where, count, k - fewer, keys, narrow)
+            count = 0
+            for word in range(words):
+                fetch_line(rest_ahead + LINE * word)
+                rest = wide[word] ^ narrow[word]
+                while rest != 0:
+                    c = 64 * word + lowest_bit(rest)
+                    where[count] = c
+                    few[count] = near[c]
+                    count += 1
+                    rest &= rest - np.uint64(1)
+            smallest, largest = _add_largest(few, where, count, k - fewer, narrow)
             least, most = np.float64(min(smallest, high)), np.float64(max(largest, low))
             is_sure = bool(least - most >= rounding * (abs(least) + abs(most)) + 2 * margin)
             return is_sure, limit, step
@@ -209,7 +225,6 @@ def _choose(
     marks: Array,
     few: Array,
     where: Array,
-    keys: Array,
 ) -> tuple[np.float32, np.float32, int]:
     """Mark the k largest; return a limit between them and the rest, its change a rank, and the row of marks.
 
@@ -227,7 +242,7 @@ def _choose(
     marked = False  # whether the lower limit's row is written
     limit = guess
     tries = 0
-    while many > k and not (marked and many - fewer <= _FEW):
+    while many > k and not (marked and many - fewer <= FEW):
         bottom, top = _key(lower), _key(upper)
         if top - bottom == 1:
             break
@@ -252,12 +267,12 @@ def _choose(
     if not marked:
         mark_above(numbers, blocks, lower, rows + width * low)
     if many > k:
-        if many - fewer <= _FEW:
+        if many - fewer <= FEW:
             count = many - fewer
             _list_between(marks[low], marks[high], count, where)
             for place in range(count):
                 few[place] = values[where[place]]
-            _add_largest(few, where, count, k - fewer, keys, marks[high])
+            _add_largest(few, where, count, k - fewer, marks[high])
         else:
             _add_first(k - fewer, marks[low], marks[high])
         low = high
@@ -282,23 +297,18 @@ def _list_between(wide: Array, narrow: Array, count: int, where: Array) -> None:
 
 @compiled
 def _add_largest(
-    few: Array, where: Array, count: int, room: int, keys: Array, narrow: Array
+    few: Array, where: Array, count: int, room: int, narrow: Array
 ) -> tuple[np.float32, np.float32]:
     """Add the ``room`` largest of a few; return the smallest of these, and the largest of the others."""
-    for place in range(count):
-        # Of equal values the first one is the largest; 0 and -0 are equal.
-        keys[place] = (_key(few[place] + np.float32(0.0)) << 32) - place
-    for place in range(count, _FEW):
-        keys[place] = _LEAST
+    for place in range(count, FEW):
+        few[place] = -np.inf
     smallest, largest = np.float32(np.inf), np.float32(-np.inf)
+    numbers = few.ctypes.data
     for place in range(count):
-        ahead = 0
-        for other in range(_FEW):
-            ahead += keys[other] > keys[place]
-        is_chosen = ahead < room
-        narrow[where[place] >> 6] |= np.uint64(is_chosen) << np.uint64(where[place] & 63)
-        smallest = min(smallest, few[place] if is_chosen else np.float32(np.inf))
-        largest = max(largest, np.float32(-np.inf) if is_chosen else few[place])
+        ahead = count_ahead(numbers, place)
+        narrow[where[place] >> 6] |= np.uint64(ahead < room) << np.uint64(where[place] & 63)
+        smallest = few[place] if ahead == room - 1 else smallest
+        largest = few[place] if ahead == room else largest
     return smallest, largest
 
 

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -221,9 +226,51 @@ def test_expected_overlap_of_many_classes_does_not_depend_on_threads() -> None:
     active, labels = rng.random((3000, 130)) < 0.3, rng.integers(0, 200, 3000)
     one, two = (expected_overlap(packed(active), labels, threads) for threads in (1, 2))
     np.testing.assert_array_equal(one, two)
-    f = np.stack([active[labels == c].mean(axis=0) for c in range(200)])
-    shared, size = f @ f.T, f.sum(axis=1)
-    np.testing.assert_allclose(one, shared / (size[:, None] + size - shared), rtol=1e-5)
+    np.testing.assert_array_equal(one, overlap_by_division(active, labels))
+
+
+def test_expected_overlap_of_classes_too_large_for_32_bits() -> None:
+    rng = np.random.default_rng(9)
+    active, labels = rng.random((9000, 130)) < 0.5, np.arange(9000) % 2
+    assert active[::2].sum(axis=0).astype(float) @ active[1::2].sum(axis=0) > 2**29
+    assert 4500**2 * 192 > 2**31
+    np.testing.assert_array_equal(
+        expected_overlap(packed(active), labels), overlap_by_division(active, labels)
+    )
+
+
+def test_products_of_counts_on_another_machine(tmp_path: Path) -> None:
+    """They have a word for AVX-512 and another one for all other machines."""
+    code = """
+import numpy as np
+from channelexplorer_dash.core.overlap_loops import write_overlap
+counts = np.random.default_rng(1).integers(0, 3000, (8, 64)).astype(np.int16)
+overlap = np.empty((7, 7), np.float32)
+images = np.full(7, 3000.0)
+write_overlap(counts, images, counts[:7].sum(axis=1, dtype=float), 0, 7, overlap)
+print(overlap.tobytes().hex())
+"""
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    here, there = (
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, **env},
+            check=True,
+            timeout=120,
+            stdout=subprocess.PIPE,
+        ).stdout
+        for env in ({}, plain)
+    )
+    assert here == there
+
+
+def overlap_by_division(active: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return I / (A_c n_d + A_d n_c − I) of whole numbers, rounded once to float32."""
+    counts = np.stack([active[labels == c].sum(axis=0) for c in np.unique(labels)])
+    images, size = np.bincount(labels), counts.sum(axis=1)
+    shared = counts @ counts.T
+    whole = np.multiply.outer(size, images)
+    return (shared / (whole + whole.T - shared)).astype(np.float32)
 
 
 def test_nearest_sets_equal_a_sorted_matrix() -> None:
