@@ -46,7 +46,7 @@ def head_collapse(
     answer = HeadCollapse(
         record["head"],
         measured["channels"],
-        len(np.unique(labels)),
+        measured["classes"],
         figures,
         measured["voters"],
         measured["images"],
@@ -85,13 +85,15 @@ def _by_a_layer(asked: AllLayers, name: str, needed: dict[str, object]) -> Answe
     # Of a dense layer only this summary is not the value itself.
     is_value = asked.view.summary != "active_fraction"
     view = asked.view if is_value else replace(asked.view, summary="l2")
+    layer = asked.description.layer(name)
+    parameters = {**asked.work.plans.of_the_model(view), **needed, "of_summary": True}
+    # The layer is computed for what is not measured yet alone: with a quota it may be gone, and stay so.
+    if (measured := asked.work.measured("head_collapse", view, layer, **parameters)) is not None:
+        return measured
     summary = asked.work.compute(view, asked.description, (name,), output=False)
     if isinstance(summary, Pending):
         return summary
-    layer = asked.description.layer(name)
     source = asked.work.source(view, layer)
-    images = len(asked.work.readable(view, source).labels)
-    parameters = {**asked.work.plans.of_the_model(view), **needed, "of_summary": True, "images": images}
     return asked.work.derive("head_collapse", view, layer, source, patience=0, **parameters)
 
 

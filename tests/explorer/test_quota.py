@@ -70,6 +70,16 @@ def test_a_profile_that_is_known_needs_no_summary(make: Make, view: View, known:
     assert len(list((store.root / "summaries").glob("*/*.npy"))) == len(other.settings.summaries)
 
 
+def test_what_is_known_of_a_head_needs_no_summary(make: Make, view: View) -> None:
+    again = make()
+    before = settled(lambda: again.head_collapse(view, "block"))
+    store = Store(again.settings.store)
+    for file in (store.root / "summaries").glob("*/*"):
+        file.unlink()
+    assert settled(lambda: make().head_collapse(view, "block")) == before
+    assert not list((store.root / "summaries").glob("*/*"))
+
+
 def test_work_that_no_quota_holds_is_warned_of_once(
     make: Make, view: View, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -95,5 +95,14 @@ def _head_collapse(store: Store, plan: Derivation) -> None:
         return bootstrap(head_disagrees(rows, labels, own, offset), labels, labels)
 
     figures = {"nc3": entry(lambda: jackknife(duality, labels)), "nc4": entry(disagreement)}
-    record = {"figures": figures, "voters": len(labels), "images": wanted["images"], "channels": own.shape[1]}
-    store.publish_record(plan.key, record)
+    store.publish_record(
+        plan.key,
+        {
+            "figures": figures,
+            "voters": len(labels),
+            # How many a sample of them stands for.
+            "images": wanted.get("images", len(labels)),
+            "classes": len(own),
+            "channels": own.shape[1],
+        },
+    )
