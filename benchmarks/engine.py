@@ -31,7 +31,7 @@ from channelexplorer_dash.core.moments import class_moments
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.extraction.engine import Engine, join_file
 from channelexplorer_dash.extraction.plan import Derivation, about_key
-from channelexplorer_dash.results import Answer, Ready
+from channelexplorer_dash.results.answers import Answer, Ready
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import Settings, load_settings
 from channelexplorer_dash.store import Kind, Store, digest

@@ -20,7 +20,7 @@ from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.labels import review_layers
-from channelexplorer_dash.results import Answer, Pending, T
+from channelexplorer_dash.results.answers import Answer, Pending, T
 from channelexplorer_dash.selection import Summary, View
 from channelexplorer_dash.settings import Settings, load_settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec

@@ -13,7 +13,7 @@ from benchmarks.wide import LAYER
 from channelexplorer_dash import ids
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.indices import encode_indices
-from channelexplorer_dash.results import Ready
+from channelexplorer_dash.results.answers import Ready
 from channelexplorer_dash.selection import View
 
 VIEWS = ("scatterplot", "jaccard", "heatmap")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Ready
+from channelexplorer_dash.results.answers import Ready
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import Settings, load_settings
 

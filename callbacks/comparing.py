@@ -16,7 +16,7 @@ from channelexplorer_dash.figures.empty import empty_figure
 from channelexplorer_dash.layouts.compare_panel import LINE, changed, matched_list
 from channelexplorer_dash.layouts.controls import LOOKS
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import Answer, Pending
+from channelexplorer_dash.results.answers import Answer, Pending
 from channelexplorer_dash.selection import Marks, Selection, View
 
 

@@ -28,7 +28,8 @@ from channelexplorer_dash.layouts.contributions import (
     shown_images,
 )
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import ContrastDetail, Sample
+from channelexplorer_dash.results.answers import Sample
+from channelexplorer_dash.results.channels import ContrastDetail
 from channelexplorer_dash.selection import Marks, View
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from channelexplorer_dash.errors import ChannelExplorerError, JobFailedError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Job
+from channelexplorer_dash.results.answers import Job
 
 Action = Literal["cancel", "retry", "leave"]
 State = dict[str, Any]

@@ -13,7 +13,7 @@ from channelexplorer_dash.callbacks.browser import script
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.dataset_view import notes, preview, sample_preview
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import View
 
 

@@ -12,7 +12,7 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import control as lines
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Answer, Pending
+from channelexplorer_dash.results.answers import Answer, Pending
 
 T = TypeVar("T")
 

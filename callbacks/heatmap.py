@@ -14,7 +14,7 @@ from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.empty import empty_figure
 from channelexplorer_dash.figures.heatmap import heatmap_figure
 from channelexplorer_dash.layouts.extents import heatmap_extent
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import Marks, View
 from channelexplorer_dash.store import schema
 

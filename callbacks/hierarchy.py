@@ -16,7 +16,7 @@ from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.dendrogram import dendrogram_figure
 from channelexplorer_dash.layouts.hierarchy import hierarchy_note
 from channelexplorer_dash.layouts.text import file_name
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import Grouping, View
 
 GROUPING = (ids.CLUSTERS, ids.DISTANCE, ids.LEAVES)

@@ -20,7 +20,7 @@ from channelexplorer_dash.layouts.inspector import (
     pending_card,
 )
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import Marks, View
 
 

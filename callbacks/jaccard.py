@@ -12,7 +12,7 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.jaccard import jaccard_figure
 from channelexplorer_dash.layouts.extents import jaccard_extent
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import View
 
 

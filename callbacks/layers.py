@@ -15,7 +15,8 @@ from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.flow_view import flow_graph, flow_note
 from channelexplorer_dash.layouts.layers_view import PROFILE_LINE, profile_rows, profile_status
-from channelexplorer_dash.results import Answer, LayerGraph, Pending, Profile, Ready
+from channelexplorer_dash.results.answers import Answer, Pending, Ready
+from channelexplorer_dash.results.layers import LayerGraph, Profile
 from channelexplorer_dash.selection import View
 
 STATE = ids.part("profile", "state", PROFILE_LINE)

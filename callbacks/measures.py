@@ -24,7 +24,7 @@ from channelexplorer_dash.layouts.measures_panel import (
     measure_table,
     steps_note,
 )
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import View, check_measure
 
 STATE = ids.part("measures", "state", MEASURES_LINE)

@@ -19,7 +19,8 @@ from channelexplorer_dash.explorer.new_latents import Latent, PlacedLatents
 from channelexplorer_dash.layouts.new_images import cards, placed_state, refused, state_of
 from channelexplorer_dash.layouts.new_latents import ALL_STEPS, latent_cards, latent_state, latents_placed
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import Answer, ImageRow, Pending
+from channelexplorer_dash.results.answers import Answer, Pending
+from channelexplorer_dash.results.images import ImageRow
 from channelexplorer_dash.selection import View
 
 

@@ -16,7 +16,7 @@ from channelexplorer_dash.errors import ChannelExplorerError, EngineError, Selec
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.panel import PARTS, VIEWS, empty_panels, panel
 from channelexplorer_dash.models.description import ModelDescription
-from channelexplorer_dash.results import PanelStatus, Pending
+from channelexplorer_dash.results.answers import PanelStatus, Pending
 from channelexplorer_dash.selection import MAX_PANELS, Grouping, View
 
 GROUPING = (ids.CLUSTERS, ids.DISTANCE, ids.LEAVES)

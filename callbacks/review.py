@@ -23,7 +23,8 @@ from channelexplorer_dash.layouts.review import (
 )
 from channelexplorer_dash.layouts.text import file_name
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import LabelReview, Pending
+from channelexplorer_dash.results.answers import Pending
+from channelexplorer_dash.results.images import LabelReview
 from channelexplorer_dash.selection import View
 
 STATE = ids.part("review", "state", REVIEW_LINE)

@@ -22,7 +22,7 @@ from channelexplorer_dash.layouts.colours import clusters_of, colouring_of
 from channelexplorer_dash.layouts.extents import scatter_extent
 from channelexplorer_dash.layouts.honesty import honesty_line
 from channelexplorer_dash.layouts.legend import legend
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import View
 
 

@@ -27,7 +27,8 @@ from channelexplorer_dash.layouts.scorecard import (
     shown_columns,
 )
 from channelexplorer_dash.layouts.status import waiting
-from channelexplorer_dash.results import Pending, ScorecardTable
+from channelexplorer_dash.results.answers import Pending
+from channelexplorer_dash.results.channels import ScorecardTable
 from channelexplorer_dash.selection import Marks, View
 
 FILTERS = (ids.SCORECARD_CLASS, ids.SCORECARD_BEST, ids.SCORECARD_LEAST)

@@ -16,7 +16,7 @@ from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.side_page import LINE, Two, alike_text, halves
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import Answer, Pending, Ready
+from channelexplorer_dash.results.answers import Answer, Pending, Ready
 from channelexplorer_dash.selection import Selection
 
 Halves = tuple[Selection, Two, tuple[Layer, Layer]]

@@ -96,6 +96,8 @@ APART_NOTE = "ce-apart-note"
 APART_GRAPH = "ce-apart-graph"
 STEPS_MEASURE = "ce-steps-measure"
 STEPS_CHOICE = "ce-steps-choice"
+HEAD = "ce-head-collapse"
+HEAD_SECTION = "ce-head-section"
 
 # Two models
 COMPARE = "ce-compare"

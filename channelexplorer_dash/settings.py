@@ -102,8 +102,9 @@ class Settings(BaseSettings):
     measure_images: int = Field(
         default=5000,
         ge=50,
-        description="images, a stratified sample of more, of the measures that compare all pairs: the "
-        "generalised discrimination value and hubness",
+        description="images, a stratified sample of more, of the measures that compare all pairs (the "
+        "generalised discrimination value and hubness), and of NC3 and NC4 where the model is run up to its "
+        "head",
     )
     apart_from: float = Field(
         default=0.95,

@@ -52,8 +52,8 @@ class ModelSpec(_Spec):
     options
         Keyword arguments of ``timm.create_model`` or of the factory.
     preprocessing
-        Overrides of the model's own preprocessing: any of ``input_size`` (C, H, W), ``mean``,
-        ``std``, ``interpolation``, ``crop_pct``.
+        Overrides of the model's own preprocessing: any of ``input_size`` (C, H, W), ``mean`` and ``std``
+        (a number for each channel), ``interpolation``, ``crop_pct``.
     class_names
         Names of the model's outputs: a list, ``imagenet`` or None (numbers are shown).
     seed

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 from channelexplorer_dash import Explorer, explore, load_settings, register_dataset, register_model
 from channelexplorer_dash.errors import ChannelExplorerError, DatasetError, SettingsError
-from channelexplorer_dash.results import Ready
+from channelexplorer_dash.results.answers import Ready
 from channelexplorer_dash.selection import Marks, View
 from channelexplorer_dash.server.local import Exploration
 

@@ -156,7 +156,7 @@ def test_commands_of_the_pages_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
 def test_command_lines_of_the_pages_are_understood(page: Path) -> None:
-    from channelexplorer_dash.cli import parser
+    from channelexplorer_dash.cli.parsing import parser
 
     for command in commands(page):
         if match := re.search(r"(?:^|/|\s)channelexplorer ([^|>&]+)", command):

@@ -114,6 +114,8 @@ def simplex_gaps(moments: ClassMoments) -> SimplexGaps:
 def self_duality(moments: ClassMoments, weights: npt.ArrayLike) -> float:
     """Return NC3: ‖W / ‖W‖ − M / ‖M‖‖ with Frobenius norms, M the centred class means; 0 to 2.
 
+    The measure of self-duality of Papyan, Han and Donoho (2020).
+
     Parameters
     ----------
     moments
@@ -124,9 +126,11 @@ def self_duality(moments: ClassMoments, weights: npt.ArrayLike) -> float:
     Raises
     ------
     DatasetError
-        If the shapes differ, or either is 0 throughout.
+        If there is one class only, the shapes differ, either is 0 throughout, or a weight is not finite.
     """
-    head = np.asarray(weights, np.float64)
+    if len(moments.counts) < 2:
+        raise DatasetError("NC3 compares classes, and there is one only. Choose at least two classes.")
+    head = _finite(weights)
     centred = moments.mean - moments.mean.mean(axis=0)
     if head.shape != centred.shape:
         raise DatasetError(
@@ -143,6 +147,8 @@ def head_disagrees(
 ) -> BoolArray:
     """Return, for each image, whether head and nearest class mean choose different classes; NC4 is the mean.
 
+    Head: argmax over the classes of ⟨w_c, x⟩ + b_c; mean: argmin of ‖x − μ_c‖ (Papyan, Han and Donoho 2020).
+
     Parameters
     ----------
     S
@@ -155,12 +161,12 @@ def head_disagrees(
     Raises
     ------
     DatasetError
-        If shapes do not fit, or S holds NaN or infinity.
+        If there is one class only, shapes do not fit, or S, a weight or the bias holds NaN or infinity.
     """
     values = matrix(S)
-    classes = classes_of(labels, len(values))
+    classes = classes_of(labels, len(values), "NC4")
     moments = class_moments(values, labels)
-    head, offset = np.asarray(weights, np.float64), np.asarray(bias, np.float64)
+    head, offset = _finite(weights), _finite(bias)
     if head.shape != moments.mean.shape or offset.shape != (len(classes),):
         raise DatasetError(
             f"The head's weights are {head.shape}, and the class means {moments.mean.shape}: they must fit."
@@ -170,3 +176,11 @@ def head_disagrees(
         scores = values[part] @ head.T + offset
         differs[part] = np.argmax(scores, axis=1) != np.argmin(squared, axis=1)
     return differs
+
+
+def _finite(weights: npt.ArrayLike) -> DoubleArray:
+    """Return weights of a head as float64; raise DatasetError where one is NaN or infinite."""
+    known = np.asarray(weights, np.float64)
+    if not np.isfinite(known).all():
+        raise DatasetError("The head's weights hold NaN or infinity: NC3 and NC4 are not defined.")
+    return known

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channelexplorer_dash.core.active import unpacked
+from channelexplorer_dash.core.arrays import DoubleArray, IntArray
 from channelexplorer_dash.core.channels import order as channel_order
 from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order, linkage_of
 from channelexplorer_dash.core.normalise import apply_scaling
@@ -16,20 +17,9 @@ from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.extraction.plan import FITTED_TO_SOME
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import (
-    Answer,
-    ChannelDetail,
-    ClassJaccard,
-    DoubleArray,
-    Heatmap,
-    ImageJaccard,
-    IntArray,
-    PairDetail,
-    Pending,
-    Ready,
-    Sample,
-    Scatter,
-)
+from channelexplorer_dash.results.answers import Answer, Pending, Ready, Sample
+from channelexplorer_dash.results.channels import ChannelDetail
+from channelexplorer_dash.results.views import ClassJaccard, Heatmap, ImageJaccard, PairDetail, Scatter
 from channelexplorer_dash.selection import (
     ChannelMark,
     Distance,
@@ -115,7 +105,7 @@ def jaccard(
         square = similarity[np.ix_(shown, shown)]
         classes = ClassJaccard(leaves[shown], counts[shown], square, sample.class_names, layer, exact)
         return Ready(classes, key)
-    asked = work.derive("image_jaccard", view, layer, prepared.summary, **work.drawn_pairs(view))
+    asked = work.derive("image_jaccard", view, layer, prepared.summary, **work.plans.drawn_pairs(view))
     if isinstance(asked, Pending):
         return asked
     drawn = stratified(sample.labels, limit, view.seed)

@@ -17,7 +17,7 @@ from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.errors import SelectionError, SettingsError, unknown_name
 from channelexplorer_dash.extraction.plan import Generation
 from channelexplorer_dash.models.identity import identity
-from channelexplorer_dash.results import Sample
+from channelexplorer_dash.results.answers import Sample
 from channelexplorer_dash.selection import Only, Selection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec

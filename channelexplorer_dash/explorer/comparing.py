@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from channelexplorer_dash.core.arrays import DoubleArray, FloatArray, IntArray
 from channelexplorer_dash.core.change import (
     answer_change,
     changed_pairs,
@@ -18,16 +19,7 @@ from channelexplorer_dash.core.change import (
 from channelexplorer_dash.explorer.answers import Prepared
 from channelexplorer_dash.explorer.measuring import AllLayers
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import (
-    Answer,
-    DoubleArray,
-    FloatArray,
-    IntArray,
-    Job,
-    Pending,
-    Ready,
-    Sample,
-)
+from channelexplorer_dash.results.answers import Answer, Job, Pending, Ready, Sample
 from channelexplorer_dash.store import Kind, digest
 
 if TYPE_CHECKING:

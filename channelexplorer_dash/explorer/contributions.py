@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.core.contribution import Effect
 from channelexplorer_dash.core.moments import pooled
 from channelexplorer_dash.core.sampling import stratified
@@ -16,15 +17,8 @@ from channelexplorer_dash.explorer.answers import Prepared, check_channel
 from channelexplorer_dash.extraction.plan import Derivation
 from channelexplorer_dash.indices import decode_indices, encode_indices
 from channelexplorer_dash.models.description import ModelDescription
-from channelexplorer_dash.results import (
-    AblationDetail,
-    Answer,
-    ContrastDetail,
-    IntArray,
-    Pending,
-    Ready,
-    ScorecardTable,
-)
+from channelexplorer_dash.results.answers import Answer, Pending, Ready
+from channelexplorer_dash.results.channels import AblationDetail, ContrastDetail, ScorecardTable
 from channelexplorer_dash.store import Kind, digest, schema
 from channelexplorer_dash.store.moments import read_moments
 

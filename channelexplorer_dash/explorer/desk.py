@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from channelexplorer_dash.errors import JobFailedError
 from channelexplorer_dash.extraction.engine import Engine
 from channelexplorer_dash.extraction.plan import Extraction, ModelRun, Plan, plan_from_json
-from channelexplorer_dash.results import Job, Pending, Ready
+from channelexplorer_dash.results.answers import Job, Pending, Ready
 from channelexplorer_dash.store import Kind, Marker, Store
 from channelexplorer_dash.store.jobs import FRESH_SECONDS
 

@@ -16,7 +16,9 @@ from channelexplorer_dash.explorer.answers import Prepared
 from channelexplorer_dash.explorer.contributions import Fill, check_fill, outputs_of
 from channelexplorer_dash.extraction.plan import Effects
 from channelexplorer_dash.models.description import ModelDescription
-from channelexplorer_dash.results import Answer, Heatmap, Pending, Ready, ScorecardTable
+from channelexplorer_dash.results.answers import Answer, Pending, Ready
+from channelexplorer_dash.results.channels import ScorecardTable
+from channelexplorer_dash.results.views import Heatmap
 from channelexplorer_dash.selection import Marks, Sorting
 from channelexplorer_dash.store import Kind, digest, schema
 
@@ -120,7 +122,7 @@ def _plan(work: LayerWork, prepared: Prepared, output_names: Sequence[str], fill
         return None
     key = work.keep_sample(view, sample.image_ids[drawn], labels)
     return Effects(
-        **work.running(view, len(drawn)),
+        **work.plans.running(view, len(drawn)),
         shard_size=min(work.settings.shard_size, _SHARD),
         sample=key,
         layer=prepared.layer.name,

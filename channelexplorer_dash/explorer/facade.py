@@ -3,65 +3,43 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 import numpy as np
-import polars as pl
 
-from channelexplorer_dash.datasets.base import Dataset
+from channelexplorer_dash.core.arrays import FloatArray, IntArray
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import answers, contributions, effects, measuring, steps
-from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.contributions import Ablated, Fill, Groups
-from channelexplorer_dash.explorer.desk import Desk
-from channelexplorer_dash.explorer.flow import layer_graph
+from channelexplorer_dash.explorer.head import head_collapse
 from channelexplorer_dash.explorer.hierarchy import clusters, hierarchy
 from channelexplorer_dash.explorer.images import (
     ColourValues,
-    Predictions,
     check_images,
-    image_rows,
-    image_table,
 )
 from channelexplorer_dash.explorer.images import colours as image_colours
-from channelexplorer_dash.explorer.labels import LabelDesk, colour_values, review_layers
-from channelexplorer_dash.explorer.layerwork import LayerWork
+from channelexplorer_dash.explorer.inventory import IMAGE_PATIENCE_SECONDS, Inventory
+from channelexplorer_dash.explorer.labels import colour_values, review_layers
 from channelexplorer_dash.explorer.new_images import NewImages
 from channelexplorer_dash.explorer.new_latents import NewLatents
 from channelexplorer_dash.explorer.two_models import TwoModels
-from channelexplorer_dash.extraction.engine import Engine
-from channelexplorer_dash.extraction.plan import Describe
-from channelexplorer_dash.models.description import ModelDescription
-from channelexplorer_dash.results import (
+from channelexplorer_dash.results.answers import Answer, PanelStatus, Pending, Ready, Sample
+from channelexplorer_dash.results.channels import (
     AblationDetail,
-    Answer,
     ChannelDetail,
+    ContrastDetail,
+    ScorecardTable,
+)
+from channelexplorer_dash.results.images import LabelReview
+from channelexplorer_dash.results.layers import ComingApart, HeadCollapse, MeasureMatrix, Profile, StepMatrix
+from channelexplorer_dash.results.views import (
     ClassJaccard,
     ClusterAnswer,
-    ComingApart,
-    ContrastDetail,
-    FloatArray,
     Heatmap,
     Hierarchy,
     Honesty,
     ImageJaccard,
-    ImageRow,
-    IntArray,
-    Job,
-    LabelReview,
-    LayerGraph,
-    MeasureMatrix,
     PairDetail,
-    PanelStatus,
-    Pending,
-    Profile,
-    Ready,
-    Sample,
     Scatter,
-    ScorecardTable,
-    StepMatrix,
 )
 from channelexplorer_dash.selection import (
     ChannelMark,
@@ -74,7 +52,6 @@ from channelexplorer_dash.selection import (
     Measure,
     PairMark,
     Projection,
-    Selection,
     Sorting,
     View,
     check_granularity,
@@ -83,19 +60,15 @@ from channelexplorer_dash.selection import (
     check_sorting,
 )
 from channelexplorer_dash.settings import Settings
-from channelexplorer_dash.specs import DatasetSpec, ModelSpec
-from channelexplorer_dash.store import Kind, Store, StoreSize, digest
-from channelexplorer_dash.store.decisions import Decision
+from channelexplorer_dash.store import Kind
 
 PLAIN = Grouping()
-_OVERLAY_PATIENCE_SECONDS = 8.0
-_SIZE_SECONDS = 30.0
 # A channel's card asks for a dozen overlays at once. While the engine is busy they would take all threads of
 # the server, for everybody; the others are told to ask again.
 _OVERLAYS_WAITING = 3
 
 
-class Explorer:
+class Explorer(Inventory):
     """Answers questions about models on datasets; computes what is missing on the engine.
 
     Any number of threads may share one. Nothing is computed before it is asked for.
@@ -114,74 +87,13 @@ class Explorer:
     """
 
     def __init__(self, settings: Settings, *, batch: bool = False) -> None:
-        self.settings = settings
-        self._store = Store(settings.store)
-        self._engine = Engine(settings, self._store, batch=batch)
-        self._desk = Desk(self._store, self._engine, settings.patience_seconds)
-        self._catalogue = Catalogue(settings, self._store)
-        self._work = LayerWork(settings, self._desk, self._catalogue)
-        self.labels = LabelDesk(self._store, self._catalogue, settings.reviewer)
+        super().__init__(settings, batch=batch)
         self.two_models = TwoModels(
             self._catalogue, self._work, self._of_all_layers, self._prepare, self._output_names
         )
         self.new_images = NewImages(self._work, self._prepare, self._output_names, self.dataset)
         self.new_latents = NewLatents(self._work, self._catalogue, self._prepare)
         self._overlays_waiting = threading.BoundedSemaphore(_OVERLAYS_WAITING)
-        self._sized = lru_cache(maxsize=1)(lambda _moment: self._store.size())
-        self._described = lru_cache(maxsize=32)(
-            lambda key: ModelDescription.from_json(self._store.record(key))
-        )
-        self._graphs = lru_cache(maxsize=32)(
-            lambda key, granularity: layer_graph(self._described(key), granularity)
-        )
-
-    # What there is
-
-    def models(self) -> tuple[ModelSpec, ...]:
-        """Return the registered models."""
-        return self._catalogue.models
-
-    def datasets(self) -> tuple[DatasetSpec, ...]:
-        """Return the registered datasets."""
-        return self._catalogue.datasets
-
-    def dataset(self, name: str) -> Dataset:
-        """Return a dataset, opened at the first call; raise UnknownNameError or DatasetError."""
-        return self._catalogue.dataset(name)
-
-    def drawn(self, name: str, *, wait: bool = True) -> Answer[str]:
-        """Say whether the images of a dataset can be read; those of a generated one are drawn first."""
-        return self._work.drawn(name, patience=_OVERLAY_PATIENCE_SECONDS if wait else 0)
-
-    def selection(self, query: str) -> Selection:
-        """Read a link's query, fill in defaults and check its names; layers stay as the link has them."""
-        return self._catalogue.selection(query)
-
-    def describe(self, model: str) -> Answer[ModelDescription]:
-        """Return a model's layers; the first time, the engine builds the model."""
-        plan = Describe(self._catalogue.model(model), self._catalogue.identity(model))
-        asked = self._desk.ask(plan, plan.key, Kind.RECORD)
-        return asked if isinstance(asked, Pending) else Ready(self._described(asked.key), asked.key)
-
-    def graph(self, model: str, granularity: Granularity) -> Answer[LayerGraph]:
-        """Return what flows where between a model's layers, laid out from top to bottom."""
-        check_granularity(granularity)
-        described = self.describe(model)
-        if isinstance(described, Pending):
-            return described
-        return Ready(self._graphs(described.key, granularity), digest([described.key, granularity]))
-
-    def default_layers(self, description: ModelDescription) -> tuple[str, ...]:
-        """Return the layers that the page opens with: a block in the middle, and the last with positions."""
-        blocks = [layer for layer in description.at("block") if layer.layout != "dense"]
-        # A stem's convolution or a pooling tells less than a block that is made of several modules.
-        composed = [layer for layer in blocks if "leaf" not in layer.granularities]
-        shown = composed or blocks or list(description.layers)
-        return tuple(dict.fromkeys((shown[len(shown) // 2].name, shown[-1].name)))
-
-    def sample(self, view: View) -> Sample:
-        """Return the images that take part in a view."""
-        return self._catalogue.sample(view)[0]
 
     # The three views
 
@@ -320,10 +232,10 @@ class Explorer:
         layer = described.value.layer(mark.layer)
         answers.check_channel(layer, mark.channel)
         check_images(self.dataset(view.dataset), np.array([image_id]))
-        plan = self._work.overlay_plan(view, described.key, layer, mark.channel, image_id)
+        plan = self._work.plans.overlay(view, described.key, layer, mark.channel, image_id)
         waits = self._overlays_waiting.acquire(blocking=False)
         try:
-            patience = _OVERLAY_PATIENCE_SECONDS if waits else 0
+            patience = IMAGE_PATIENCE_SECONDS if waits else 0
             asked = self._desk.ask(plan, plan.key, Kind.ARRAY, patience=patience)
         finally:
             if waits:
@@ -350,6 +262,14 @@ class Explorer:
         asked = self._of_all_layers(view, granularity)
         return asked if isinstance(asked, Pending) else measuring.coming_apart(asked)
 
+    def head_collapse(self, view: View, granularity: Granularity) -> Answer[HeadCollapse]:
+        """Return NC3 and NC4: how far the model's head agrees with the class means of what it takes in."""
+        asked = self._of_all_layers(view, granularity)
+        if isinstance(asked, Pending):
+            return asked
+        dataset = self.dataset(view.dataset)
+        return head_collapse(asked, dataset.class_names, self._output_names(view, dataset))
+
     def honesty(self, view: View, layer: str, projection: Projection) -> Answer[Honesty]:
         """Return how far a layer's picture can be believed."""
         check_projection(projection)
@@ -364,26 +284,6 @@ class Explorer:
         if isinstance(described, Pending):
             return described
         return measuring.AllLayers(self._work, view, described.value, described.key, granularity)
-
-    def images(self, view: View, image_ids: Iterable[int]) -> tuple[ImageRow, ...]:
-        """Return what is known of some images, at once; predictions are None until they are computed.
-
-        Raises
-        ------
-        UnknownNameError
-            If the dataset has no such image.
-        """
-        return image_rows(*self._known_of(view, image_ids))
-
-    def image_table(self, view: View, image_ids: Iterable[int]) -> pl.DataFrame:
-        """Return what is known of any number of images, one row each, as for an export.
-
-        Raises
-        ------
-        UnknownNameError
-            If the dataset has no such image.
-        """
-        return image_table(*self._known_of(view, image_ids))
 
     def colours(self, view: View, sample: Sample, colour_by: str) -> ColourValues:
         """Return what the images of a sample are coloured by, other than a channel.
@@ -402,11 +302,6 @@ class Explorer:
         return image_colours(
             dataset, sample, colour_by, self._work.predictions(view), self._output_names(view, dataset)
         )
-
-    def left_out(self, view: View) -> tuple[str, ...]:
-        """Return one line for each image that could not be read, once the model has run over them."""
-        described = self.describe(view.model)
-        return () if isinstance(described, Pending) else self._work.left_out(view, described.value)
 
     # Labels
 
@@ -431,68 +326,3 @@ class Explorer:
         return Ready(
             self.labels.review(asked.value, names, self.dataset(view.dataset).class_names), asked.key
         )
-
-    # Jobs
-
-    def jobs(self) -> tuple[Job, ...]:
-        """Return what the engine is doing, for whomever."""
-        return self._desk.jobs()
-
-    def store_size(self) -> StoreSize:
-        """Return what the store takes, as of at most half a minute ago: every file is looked at."""
-        return self._sized(int(time.monotonic() / _SIZE_SECONDS))
-
-    def cancel(self, key: str) -> None:
-        """Stop a job; what it has published stays."""
-        self._engine.cancel(key)
-
-    def retry(self, key: str) -> None:
-        """Allow a failed job to be tried again."""
-        self._engine.retry(key)
-
-    def close(self) -> None:
-        """Leave the engine."""
-        self._engine.close()
-
-    def compute(self, view: View, layers: tuple[str, ...], *, output: bool) -> Answer[tuple[str, ...]]:
-        """Have summaries computed in one pass, up to the deepest of ``layers``.
-
-        Returns
-        -------
-        Answer
-            The keys of what was published, once all of it is there.
-        """
-        described = self.describe(view.model)
-        if isinstance(described, Pending):
-            return described
-        return self._work.compute(view, described.value, layers, output=output)
-
-    def _prepare(self, view: View, layer: str) -> answers.Prepared | Pending:
-        described = self.describe(view.model)
-        if isinstance(described, Pending):
-            return described
-        found = described.value.layer(layer)
-        asked = self._work.summary(view, described.value, found)
-        if isinstance(asked, Pending):
-            return asked
-        return answers.Prepared(
-            view, described.key, found, asked.value, self._work.readable(view, asked.value)
-        )
-
-    def _known_of(
-        self, view: View, image_ids: Iterable[int]
-    ) -> tuple[Dataset, IntArray, Predictions | None, tuple[str, ...], Mapping[int, Decision]]:
-        dataset = self.dataset(view.dataset)
-        ids = np.fromiter(image_ids, np.int64)
-        check_images(dataset, ids)
-        decisions = self.labels.current(view.dataset)
-        return dataset, ids, self._work.predictions(view), self._output_names(view, dataset), decisions
-
-    def _output_names(self, view: View, dataset: Dataset) -> tuple[str, ...]:
-        described = self.describe(view.model)
-        if isinstance(described, Pending):
-            return ()
-        if described.value.class_names:
-            return described.value.class_names
-        matching = described.value.outputs == len(dataset.class_names)
-        return dataset.class_names if matching else ()

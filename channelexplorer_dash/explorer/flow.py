@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from channelexplorer_dash.core.flowgraph import FlowNet, Step, chain, collapse, draw
 from channelexplorer_dash.models.description import ModelDescription
-from channelexplorer_dash.results import LayerGraph
+from channelexplorer_dash.results.layers import LayerGraph
 from channelexplorer_dash.selection import Granularity
 
 

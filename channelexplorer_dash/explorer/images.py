@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from channelexplorer_dash.core.arrays import FloatArray, IntArray
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE, Dataset
 from channelexplorer_dash.errors import UnknownNameError
-from channelexplorer_dash.results import FloatArray, ImageRow, IntArray, Sample
+from channelexplorer_dash.results.answers import Sample
+from channelexplorer_dash.results.images import ImageRow
 from channelexplorer_dash.store.decisions import Decision
 from channelexplorer_dash.store.schema import CONFIDENCE, PREDICTION
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
+from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.core.label_checks import CheckedRanking, checked_ranking, spot_check
 from channelexplorer_dash.datasets.base import IMAGE_ID, LABEL, SOURCE
 from channelexplorer_dash.errors import SelectionError
@@ -25,7 +26,8 @@ from channelexplorer_dash.explorer.images import (
     check_images,
 )
 from channelexplorer_dash.models.description import Layer, ModelDescription
-from channelexplorer_dash.results import IntArray, LabelReview, Sample
+from channelexplorer_dash.results.answers import Sample
+from channelexplorer_dash.results.images import LabelReview
 from channelexplorer_dash.store import Store, schema
 from channelexplorer_dash.store.decisions import ACTIONS, Decision, DecisionLog, current, decided
 

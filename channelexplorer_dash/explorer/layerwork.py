@@ -1,64 +1,49 @@
-"""Which plans a layer needs, and how far they are."""
+"""What a layer's results need done, and how far it is."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from channelexplorer_dash.core.arrays import BitArray, DoubleArray
+from channelexplorer_dash.core.arrays import BitArray, DoubleArray, FloatArray, IntArray
 from channelexplorer_dash.core.normalise import Scaling
 from channelexplorer_dash.explorer.answers import PARTS, VIEWS
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.explorer.desk import Desk
+from channelexplorer_dash.explorer.plans import Plans, leaf_parameters
 from channelexplorer_dash.extraction.plan import (
-    FITTED_TO_SOME,
-    MEASURED,
-    Ablation,
     Derivation,
     DerivationName,
     Effects,
     Extraction,
+    HeadInput,
     about_key,
-    predictions_key,
-    summary_key,
 )
 from channelexplorer_dash.extraction.samples import read_scaling, readable_sample
 from channelexplorer_dash.models.description import Layer, ModelDescription
-from channelexplorer_dash.results import (
-    Answer,
-    FloatArray,
-    IntArray,
-    Job,
-    PanelStatus,
-    Pending,
-    Ready,
-    Sample,
-)
+from channelexplorer_dash.results.answers import Answer, Job, PanelStatus, Pending, Ready, Sample
 from channelexplorer_dash.selection import Grouping, Projection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import Kind, Store, digest, schema
 
 logger = logging.getLogger(__name__)
 
-_OF_S_ITSELF = {"class_pairs", "cka", "matching", "step_measure", *MEASURED.values()}
-
 # Parts of a panel that take longer than a person waits for an answer.
 _LATER = {"classes", "placed", "scores", "clusters", "leaves"}
-# Images that an ablation publishes at once: its progress is read off these parts.
-_ABLATION_SHARD = 64
 
 
 class LayerWork:
-    """Turns views and layers into plans, and published results into arrays."""
+    """Has what a view needs computed, and turns published results into arrays."""
 
     def __init__(self, settings: Settings, desk: Desk, catalogue: Catalogue) -> None:
         self.settings = settings
         self._desk = desk
         self._catalogue = catalogue
+        self.plans = Plans(settings, catalogue)
         self._predictions: dict[str, tuple[IntArray, FloatArray]] = {}
         self._warned: set[str] = set()
 
@@ -82,11 +67,11 @@ class LayerWork:
         drawn = self.drawn(view.dataset)
         if isinstance(drawn, Pending):
             return drawn
-        key = self._summary_key(view, layer.name)
+        key = self.plans.summary_key(view, layer.name)
         # Blocks are tapped on the way to a block, leaves on the way to a leaf: they come for free.
         granularity = "block" if "block" in layer.granularities else layer.granularities[0]
         on_the_way = [other for other in description.at(granularity) if other.depth <= layer.depth]
-        plan = self._extraction(view, tuple(other.name for other in on_the_way), output=False)
+        plan = self.plans.extraction(view, tuple(other.name for other in on_the_way), output=False)
         self._check_quota(plan, description)
         return self._desk.ask(plan, key, Kind.SUMMARY)
 
@@ -98,7 +83,7 @@ class LayerWork:
         if isinstance(drawn, Pending):
             return drawn
         ordered = sorted((description.layer(name) for name in layers), key=lambda layer: layer.depth)
-        plan = self._extraction(
+        plan = self.plans.extraction(
             view, tuple(layer.name for layer in ordered), output=output and description.outputs > 0
         )
         self._check_quota(plan, description)
@@ -121,7 +106,7 @@ class LayerWork:
 
     def source(self, view: View, layer: Layer) -> str:
         """Return the key that a layer's S has, whether it is there or not."""
-        return self._summary_key(view, layer.name)
+        return self.plans.summary_key(view, layer.name)
 
     def labels(self, view: View) -> IntArray:
         """Return the labels of the view's images, int64 (n,)."""
@@ -140,20 +125,20 @@ class LayerWork:
         **more: Any,
     ) -> Answer[str]:
         """Return the key of a result derived from S, computed for the view's sample."""
-        plan = self._derivation(name, view, layer, source, more)
+        plan = self.plans.derivation(name, view, layer, source, more)
         return self._desk.ask(plan, plan.key, plan.result, patience=patience)
 
     def measured(self, name: DerivationName, view: View, layer: Layer, **more: Any) -> Answer[str] | None:
         """Return the key of a measure's result; None where neither it nor the layer's S is there."""
         source = self.source(view, layer)
-        plan = self._derivation(name, view, layer, source, more)
+        plan = self.plans.derivation(name, view, layer, source, more)
         if not (self.store.has(plan.result, plan.key) or self.store.has(Kind.SUMMARY, source)):
             return None
         return self._desk.ask(plan, plan.key, plan.result, patience=0)
 
     def is_measured(self, name: DerivationName, view: View, layer: Layer, **more: Any) -> bool:
         """Say whether a measure's result is there; nothing is computed."""
-        plan = self._derivation(name, view, layer, self.source(view, layer), more)
+        plan = self.plans.derivation(name, view, layer, self.source(view, layer), more)
         return self.store.has(plan.result, plan.key)
 
     def scaling(self, view: View, layer: Layer, source: str) -> Answer[Scaling]:
@@ -208,39 +193,24 @@ class LayerWork:
         self, view: View, layer: Layer, source: str, grouping: Grouping, *, patience: float | None = None
     ) -> Answer[str]:
         """Return the key of the distances between the leaves of a hierarchy, float64 (P, P)."""
-        needed = _leaf_parameters(view, grouping)
+        needed = leaf_parameters(view, grouping)
         return self.derive("leaf_distances", view, layer, source, patience=patience, **needed)
 
     def kernel_norms(self, view: View, description: str, layer: Layer) -> Answer[str]:
         """Return the key of the norms of a layer's kernels, (C,), or (0,) where it has none."""
-        plan = Derivation("kernel_norms", layer.name, description, "", self._model_parameters(view))
+        plan = self.plans.kernel_norms(view, description, layer)
         return self._desk.ask(plan, plan.key, plan.result)
-
-    def overlay_plan(
-        self, view: View, description: str, layer: Layer, channel: int, image_id: int
-    ) -> Derivation:
-        """Return the plan of one activation map."""
-        dataset = self._catalogue.dataset(view.dataset)
-        parameters = {
-            **self._model_parameters(view),
-            "_dataset": self._catalogue.dataset_spec(view.dataset).model_dump(mode="json"),
-            "_max_image_pixels": self.settings.max_image_pixels,
-            "dataset_digest": dataset.digest,
-            "channel": channel,
-            "image_id": image_id,
-        }
-        return Derivation("overlay", layer.name, description, "", parameters)
 
     def placed(
         self, name: DerivationName, view: View, layer: Layer, source: str, projection: Projection, **more: Any
     ) -> Answer[str]:
         """Return the key of what is found about what is in no dataset, placed in a projection."""
-        wanted = {"projected": self.projected(projection), **self._model_parameters(view), **more}
+        wanted = {"projected": self.plans.projected(projection), **self.plans.of_the_model(view), **more}
         return self.derive(name, view, layer, source, **wanted)
 
     # Contributions
 
-    def ask(self, plan: Derivation | Effects) -> Answer[str]:
+    def ask(self, plan: Derivation | Effects | HeadInput) -> Answer[str]:
         """Return the key of a result that is not of the view's own sample."""
         return self._desk.ask(plan, plan.key, plan.result)
 
@@ -262,30 +232,8 @@ class LayerWork:
         values: Sequence[float] = (),
     ) -> Answer[str]:
         """Return the key of the model's logits on a sample, with channels of a layer held at values."""
-        plan = Ablation(
-            **self.running(view, images),
-            shard_size=min(self.settings.shard_size, _ABLATION_SHARD),
-            sample=sample,
-            layer=layer.name if layer else "",
-            channels=tuple(channels),
-            values=tuple(values),
-        )
+        plan = self.plans.logits(view, sample, images, layer, channels, values)
         return self._desk.ask(plan, plan.key, Kind.ARRAY)
-
-    def running(self, view: View, images: int) -> dict[str, Any]:
-        """Return what every plan has that runs a model over images, but for the size of its shards."""
-        return {
-            "model": self._catalogue.model(view.model),
-            "identity": self._catalogue.identity(view.model),
-            "dataset": self._catalogue.dataset_spec(view.dataset),
-            "dataset_digest": self._catalogue.dataset(view.dataset).digest,
-            "images": images,
-            "batch_size": self.settings.batch_size,
-            "batch_memory_mb": self.settings.batch_memory_mb,
-            "precision": self.settings.precision,
-            "device": self.settings.device,
-            "max_image_pixels": self.settings.max_image_pixels,
-        }
 
     def label_issues(
         self, view: View, description: ModelDescription, layers: tuple[Layer, ...]
@@ -294,20 +242,10 @@ class LayerWork:
         asked = self.compute(view, description, tuple(layer.name for layer in layers), output=False)
         if isinstance(asked, Pending):
             return asked
-        sources = {layer.name: self._summary_key(view, layer.name) for layer in layers}
+        sources = {layer.name: self.plans.summary_key(view, layer.name) for layer in layers}
         last = layers[-1]
-        return self.derive(
-            "label_issues",
-            view,
-            last,
-            sources[last.name],
-            top_fraction=view.top_fraction,
-            sources=sources,
-            neighbours=self.settings.label_neighbours,
-            seed=0,
-            # Tables of an earlier estimate of the precision are not taken for those of this one.
-            precision="latent labels",
-        )
+        wanted = self.plans.label_issues(view, sources)
+        return self.derive("label_issues", view, last, sources[last.name], **wanted)
 
     # Panels
 
@@ -333,16 +271,16 @@ class LayerWork:
             "scaling": ("scaling", {}),
             "statistics": ("statistics", top),
             "overlap": ("class_overlap", top),
-            "pairs": ("image_jaccard", self.drawn_pairs(view)),
-            "pca": ("projection", self.projected("pca")),
+            "pairs": ("image_jaccard", self.plans.drawn_pairs(view)),
+            "pca": ("projection", self.plans.projected("pca")),
             "scores": ("scorecard", top),
             "classes": ("class_jaccard", top),
-            "placed": ("projection", self.projected(projection)),
+            "placed": ("projection", self.plans.projected(projection)),
         }
         if clustered:
             wanted["clusters"] = ("clusters", {"clusters": grouping.clusters})
         if grouping.leaves != "classes" or grouping.distance != "jaccard":
-            wanted["leaves"] = ("leaf_distances", _leaf_parameters(view, grouping))
+            wanted["leaves"] = ("leaf_distances", leaf_parameters(view, grouping))
         keys: dict[str, str | None] = {}
         waiting: list[Job] = []
         for part, (name, parameters) in wanted.items():
@@ -362,26 +300,18 @@ class LayerWork:
         }
         return PanelStatus(versions, waiting[0] if waiting else None)
 
-    def drawn_pairs(self, view: View) -> dict[str, Any]:
-        """Return the parameters of the image × image similarities: which images of the sample are drawn."""
-        drawn = {"images": self.settings.jaccard_images, "seed": view.seed}
-        return {"top_fraction": view.top_fraction, **drawn}
-
     def project(
         self, view: View, layer: Layer, source: str, projection: Projection, *, patience: float | None = None
     ) -> Answer[str]:
         """Return the key of 2-D positions."""
-        return self.derive("projection", view, layer, source, patience=patience, **self.projected(projection))
-
-    def projected(self, projection: Projection) -> dict[str, Any]:
-        """Return the parameters of a projection."""
-        some = {"images": self.settings.projection_images} if projection in FITTED_TO_SOME else {}
-        return {"method": projection, "seed": 0, **some}
+        return self.derive(
+            "projection", view, layer, source, patience=patience, **self.plans.projected(projection)
+        )
 
     def predictions(self, view: View) -> tuple[IntArray, FloatArray] | None:
         """Return predictions (-1: none) and confidences of all images of the dataset, if they are there."""
         dataset = self._catalogue.dataset(view.dataset)
-        key = self._predictions_key(view)
+        key = self.plans.predictions_key(view)
         if key not in self._predictions:
             if not self.store.has(Kind.TABLE, key):
                 return None
@@ -396,8 +326,8 @@ class LayerWork:
 
     def left_out(self, view: View, description: ModelDescription) -> tuple[str, ...]:
         """Return one line for each image that could not be read, and one on images without a prediction."""
-        summaries = [self._summary_key(view, layer.name) for layer in reversed(description.at("block"))]
-        for key in (self._predictions_key(view), *summaries):
+        summaries = [self.plans.summary_key(view, layer.name) for layer in reversed(description.at("block"))]
+        for key in (self.plans.predictions_key(view), *summaries):
             if self.store.has(Kind.RECORD, about_key(key)):
                 about = self.store.record(about_key(key))
                 lines = [str(reason) for _, _, reason in about["left_out"]]
@@ -408,32 +338,6 @@ class LayerWork:
                     )
                 return tuple(lines)
         return ()
-
-    # Plans
-
-    def _summary_key(self, view: View, layer: str) -> str:
-        dataset = self._catalogue.dataset(view.dataset)
-        return summary_key(
-            self._catalogue.identity(view.model),
-            dataset.digest,
-            layer,
-            view.summary,
-            self.settings.precision,
-        )
-
-    def _predictions_key(self, view: View) -> str:
-        dataset = self._catalogue.dataset(view.dataset)
-        return predictions_key(self._catalogue.identity(view.model), dataset.digest, self.settings.precision)
-
-    def _extraction(self, view: View, layers: tuple[str, ...], *, output: bool) -> Extraction:
-        together = self.settings.summaries
-        return Extraction(
-            **self.running(view, len(self._catalogue.dataset(view.dataset))),
-            shard_size=self.settings.shard_size,
-            layers=layers,
-            summaries=together if view.summary in together else (view.summary,),
-            output=output,
-        )
 
     def _check_quota(self, plan: Extraction, description: ModelDescription) -> None:
         """Warn, once a plan, where its results alone are more than the quota allows."""
@@ -451,30 +355,3 @@ class LayerWork:
                 size,
                 quota,
             )
-
-    def _derivation(
-        self, name: DerivationName, view: View, layer: Layer, source: str, more: Mapping[str, Any]
-    ) -> Derivation:
-        _, sample = self._catalogue.sample(view)
-        # Measures are of S itself, so that their figures can be compared between any two views.
-        normalisation = "none" if name in _OF_S_ITSELF else view.normalisation
-        return Derivation(name, layer.name, source, sample, {"normalisation": normalisation, **more})
-
-    def _model_parameters(self, view: View) -> dict[str, Any]:
-        return {
-            "_model": self._catalogue.model(view.model).model_dump(mode="json"),
-            "_identity": dict(self._catalogue.identity(view.model)),
-            "_summary": view.summary,
-            "_precision": self.settings.precision,
-            "_device": self.settings.device,
-        }
-
-
-def _leaf_parameters(view: View, grouping: Grouping) -> dict[str, Any]:
-    """Return what the distances between leaves depend on, and no more."""
-    needed: dict[str, Any] = {"distance": grouping.distance, "leaves": grouping.leaves}
-    if grouping.distance == "jaccard":
-        needed["top_fraction"] = view.top_fraction
-    if grouping.leaves == "subclasses":
-        needed["clusters"] = grouping.clusters
-    return needed

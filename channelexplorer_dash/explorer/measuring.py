@@ -8,21 +8,13 @@ from typing import Any, get_args
 
 import numpy as np
 
+from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.extraction.plan import MEASURED, DerivationName, about_key
 from channelexplorer_dash.models.description import Layer, ModelDescription
-from channelexplorer_dash.results import (
-    Answer,
-    ComingApart,
-    Honesty,
-    IntArray,
-    Job,
-    LayerFigure,
-    MeasureMatrix,
-    Pending,
-    Profile,
-    Ready,
-)
+from channelexplorer_dash.results.answers import Answer, Job, Pending, Ready
+from channelexplorer_dash.results.layers import ComingApart, LayerFigure, MeasureMatrix, Profile
+from channelexplorer_dash.results.views import Honesty
 from channelexplorer_dash.selection import Granularity, Measure, Projection, View
 from channelexplorer_dash.store import Kind, digest
 
@@ -213,7 +205,7 @@ def honesty(
     """Return what a picture says of the classes beside what all dimensions say."""
     settings = work.settings
     classes = {"neighbours": settings.knn_neighbours, "queries": settings.knn_queries}
-    pictured = {**work.projected(projection), "pictured": settings.picture_images}
+    pictured = {**work.plans.projected(projection), "pictured": settings.picture_images}
     picture = work.derive("picture", view, layer, source, patience=0, **classes, **pictured)
     whole = work.derive("whole", view, layer, source, patience=0, **classes)
     if isinstance(picture, Pending):

@@ -22,7 +22,8 @@ from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.explorer.steps import timesteps_key
 from channelexplorer_dash.extraction.plan import Derivation
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import Answer, Pending, PlacedLatent, Ready
+from channelexplorer_dash.results.answers import Answer, Pending, Ready
+from channelexplorer_dash.results.images import PlacedLatent
 from channelexplorer_dash.selection import Projection, View
 from channelexplorer_dash.specs import ModelSpec
 from channelexplorer_dash.store import Kind, digest

@@ -7,28 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
-from channelexplorer_dash.errors import DatasetError, ModelError, VanishedError
+from channelexplorer_dash.core.arrays import FloatArray
+from channelexplorer_dash.errors import ModelError
 from channelexplorer_dash.extraction.ablation_plan import Ablation
-from channelexplorer_dash.extraction.batches import batches
-from channelexplorer_dash.extraction.effects_plan import Effects
-from channelexplorer_dash.extraction.fitting import Fitting, batch_size
-from channelexplorer_dash.extraction.forward import run_batch, split_name
-from channelexplorer_dash.extraction.inputs import reader
-from channelexplorer_dash.extraction.plan import description_key
-from channelexplorer_dash.extraction.running import exclusive, first_tensor, place
-from channelexplorer_dash.extraction.shards import choose_device, loaded_dataset, loaded_model
-from channelexplorer_dash.models.description import Layer, ModelDescription
-from channelexplorer_dash.store import Kind, Store
+from channelexplorer_dash.extraction.fitting import Fitting
+from channelexplorer_dash.extraction.forward import BatchResult, run_batch, split_name
+from channelexplorer_dash.extraction.running import exclusive, first_tensor
+from channelexplorer_dash.extraction.sample_run import Rows, classifier, publish_rows
+from channelexplorer_dash.models.description import Layer
+from channelexplorer_dash.store import Store
 
 
 def publish_logits(store: Store, plan: Ablation, still_wanted: Callable[[], None]) -> None:
     """Run the model over the plan's sample and publish its logits.
-
-    A part of the images is kept as soon as it is done, so that whoever takes over goes on from there.
 
     Parameters
     ----------
@@ -42,78 +35,26 @@ def publish_logits(store: Store, plan: Ablation, still_wanted: Callable[[], None
     DatasetError
         If an image cannot be read.
     """
-    folder = store.shards(plan.key)
-    if not store.has(Kind.ARRAY, plan.key):
-        for start, stop in plan.shards:
-            if folder.read(start, stop) is None:
-                _publish_part(store, plan, start, stop, still_wanted)
-        parts = [folder.read(start, stop) for start, stop in plan.shards]
-        found = [part for part in parts if part is not None]
-        if len(found) < len(parts):
-            raise VanishedError(f"A shard in {folder.path} is gone. Ask for it again.")
-        # A block is valid until the next one is read.
-        rows = [block.copy() for part in found for block in part.blocks(plan.key, bytearray())]
-        store.publish_array(Kind.ARRAY, plan.key, np.concatenate(rows))
-    folder.drop()
 
+    def begin() -> tuple[int, Rows]:
+        description, module = classifier(store, plan)
+        layer = description.layer(plan.layer) if plan.channels else None
 
-def _publish_part(
-    store: Store, plan: Ablation, start: int, stop: int, still_wanted: Callable[[], None]
-) -> None:
-    description, module = classifier(store, plan)
-    layer = description.layer(plan.layer) if plan.channels else None
+        def run(images: Tensor) -> BatchResult:
+            with exclusive(module), held(module, layer, plan.channels, plan.values):
+                return run_batch(module, images, [], [], output=True, precision=plan.precision)
 
-    def run(images: Tensor) -> Any:
-        with exclusive(module), held(module, layer, plan.channels, plan.values):
-            return run_batch(module, images, [], [], output=True, precision=plan.precision)
+        fitting = Fitting(run)
 
-    fitting = Fitting(run)
-    done = 0
-    with store.shards(plan.key).writer(start, stop, {plan.key: description.outputs}) as shard:
-        for images in read_images(store, plan, start, stop, still_wanted):
-            logits = fitting(images).logits
-            if logits is None:
+        def logits(images: Tensor) -> FloatArray:
+            found = fitting(images).logits
+            if found is None:
                 raise ModelError(f"The model {plan.model.name} gave no class outputs.")
-            shard.write(np.arange(done, done + len(logits)), {plan.key: logits})
-            done += len(logits)
+            return found
 
+        return description.outputs, logits
 
-def classifier(store: Store, plan: Ablation | Effects) -> tuple[ModelDescription, nn.Module]:
-    """Return the description and the module of a plan's model, on its device.
-
-    Raises
-    ------
-    ModelError
-        If the model has no class outputs.
-    """
-    description = ModelDescription.from_json(store.record(description_key(plan.identity)))
-    if not description.outputs:
-        raise ModelError(f"The model {plan.model.name} has no class outputs that an ablation could change.")
-    built = loaded_model(plan.model, dict(plan.identity))
-    return description, place(built.module, torch.device(choose_device(plan.device)), built.input_size)
-
-
-def read_images(
-    store: Store, plan: Ablation | Effects, start: int, stop: int, still_wanted: Callable[[], None]
-) -> Iterator[Tensor]:
-    """Yield the images ``start`` … ``stop`` - 1 of a plan's sample in batches, float32 (B, C, H, W).
-
-    Raises
-    ------
-    DatasetError
-        If an image cannot be read.
-    """
-    description = ModelDescription.from_json(store.record(description_key(plan.identity)))
-    built = loaded_model(plan.model, dict(plan.identity))
-    dataset = loaded_dataset(store, plan.dataset, plan.dataset_digest, plan.max_image_pixels)
-    device = torch.device(choose_device(plan.device))
-    size = plan.batch_size or batch_size(description, device.type, plan.batch_memory_mb)
-    ids = store.array(Kind.ARRAY, plan.sample)[0, start:stop].tolist()
-    for batch in batches(dataset, reader(built, dataset), ids, size):
-        still_wanted()
-        if batch.images is None or batch.left_out:
-            raise DatasetError(f"An image can no longer be read: {batch.left_out[0][2]}")
-        yield batch.images
+    publish_rows(store, plan, begin, still_wanted)
 
 
 @contextmanager

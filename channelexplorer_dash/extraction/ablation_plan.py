@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from channelexplorer_dash.extraction.run_plan import ModelRun
+from channelexplorer_dash.extraction.run_plan import SampleRun
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ablation(ModelRun):
+class Ablation(SampleRun):
     """Run a model to its end over a sample, some channels of a layer held at a value; publish its logits.
 
     Its key is that of the logits: float32 (n, K) in the sample's order. Without channels it is the model as
@@ -17,15 +17,12 @@ class Ablation(ModelRun):
 
     Attributes
     ----------
-    sample
-        Key of the images, int64 (2, n): ids and labels.
     layer
         Name of the layer, or empty without channels.
     channels, values
         Which channels, ascending, and what each is set to.
     """
 
-    sample: str
     layer: str
     channels: tuple[int, ...]
     values: tuple[float, ...]

@@ -13,9 +13,9 @@ from channelexplorer_dash.core.arrays import FloatArray, IntArray
 from channelexplorer_dash.core.contribution import channel_effects
 from channelexplorer_dash.core.moments import pooled
 from channelexplorer_dash.errors import VanishedError
-from channelexplorer_dash.extraction.ablation import classifier, read_images
 from channelexplorer_dash.extraction.effects_plan import Effects
 from channelexplorer_dash.extraction.running import BatchTooLargeError
+from channelexplorer_dash.extraction.sample_run import classifier, read_images
 from channelexplorer_dash.extraction.tail import Tail
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.store import Kind, Store, schema

@@ -5,20 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from channelexplorer_dash.extraction.run_plan import ModelRun
+from channelexplorer_dash.extraction.run_plan import SampleRun
 from channelexplorer_dash.store import Kind
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effects(ModelRun):
+class Effects(SampleRun):
     """Run what of a model comes after a layer once for each of its channels, that channel held still.
 
     Its key is that of the table (``schema.CHANNEL_EFFECTS``) that it publishes.
 
     Attributes
     ----------
-    sample
-        Key of the images, int64 (2, n): ids and labels.
     layer
         Name of the layer.
     means
@@ -27,7 +25,6 @@ class Effects(ModelRun):
         The model's output of every label of the dataset; -1 for labels that do not occur in the sample.
     """
 
-    sample: str
     layer: str
     means: str
     targets: tuple[int, ...]

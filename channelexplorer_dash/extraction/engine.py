@@ -293,11 +293,11 @@ def join_file(folder: Path) -> Client | None:
 
 
 def _join(address: str, seconds: float, security: Security | None = None) -> Client:
-    from distributed import Client
+    from channelexplorer_dash.extraction.joining import JoiningClient
 
     _quiet()
     try:
-        return Client(address, timeout=seconds, set_as_default=False, security=security)
+        return JoiningClient(address, seconds, security)
     except (OSError, TimeoutError, ValueError) as error:
         raise EngineError(
             f"There is no engine at {address}. "

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from channelexplorer_dash.core.arrays import FloatArray
 from channelexplorer_dash.errors import ModelError
 from channelexplorer_dash.extraction.reduce import reduce_activation
 from channelexplorer_dash.extraction.running import (
@@ -21,7 +22,6 @@ from channelexplorer_dash.extraction.running import (
     out_of_memory,
 )
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import FloatArray
 
 
 @dataclass(frozen=True)

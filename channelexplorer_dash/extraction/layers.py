@@ -14,7 +14,7 @@ from channelexplorer_dash.extraction.forward import split_name
 from channelexplorer_dash.extraction.structure import CONTAINERS, Structure, is_skipped
 from channelexplorer_dash.extraction.tracing import Call, trace
 from channelexplorer_dash.models.build import BuiltModel
-from channelexplorer_dash.models.description import Layer, ModelDescription
+from channelexplorer_dash.models.description import Layer, ModelDescription, check_names
 from channelexplorer_dash.selection import Granularity
 
 _CLASS_TOKENS = frozenset({"cls_token", "class_token"})
@@ -57,11 +57,7 @@ def describe(built: BuiltModel) -> ModelDescription:
     classifies = root.shape is not None and len(root.shape) == 2 and built.rows is None
     outputs = root.shape[1] if root.shape is not None and classifies else 0
     names = built.class_names
-    if names and outputs and len(names) != outputs:
-        raise ModelError(
-            f"The model {built.spec.name!r} has {outputs} outputs but {len(names)} class names: "
-            "give as many names, or none."
-        )
+    check_names(built.spec.name, outputs, names)
     return ModelDescription(
         layers=tuple(layers),
         input_size=built.input_size,

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from channelexplorer_dash.core.arrays import FloatArray
 from channelexplorer_dash.errors import ModelError, UnknownNameError
 from channelexplorer_dash.extraction.axes import token_grid
 from channelexplorer_dash.extraction.forward import visit_layers
@@ -15,7 +16,6 @@ from channelexplorer_dash.extraction.reduce import channels_first, joined
 from channelexplorer_dash.extraction.tracing import Call, trace
 from channelexplorer_dash.models.build import BuiltModel
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import FloatArray
 
 
 def activation_map(built: BuiltModel, image: Image.Image | Tensor, layer: Layer, channel: int) -> FloatArray:

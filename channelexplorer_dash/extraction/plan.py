@@ -16,6 +16,7 @@ from channelexplorer_dash.extraction.ablation_plan import Ablation as Ablation
 from channelexplorer_dash.extraction.effects_plan import Effects as Effects
 from channelexplorer_dash.extraction.generation_plan import Generation as Generation
 from channelexplorer_dash.extraction.generation_plan import drawn_key as drawn_key
+from channelexplorer_dash.extraction.head_plan import HeadInput as HeadInput
 from channelexplorer_dash.extraction.run_plan import ModelRun as ModelRun
 from channelexplorer_dash.selection import Measure
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
@@ -59,6 +60,8 @@ DerivationName = Literal[
     "step_measure",
     "latent_states",
     "placed_latent",
+    "head",
+    "head_collapse",
 ]
 
 FITTED_TO_SOME = ("umap", "tsne")
@@ -94,6 +97,8 @@ _RESULTS: Mapping[str, Kind] = {
     "step_measure": Kind.RECORD,
     "latent_states": Kind.PASSING,
     "placed_latent": Kind.PASSING_RECORD,
+    "head": Kind.RECORD,
+    "head_collapse": Kind.RECORD,
 }
 
 _LABELS: Mapping[str, str] = {
@@ -132,6 +137,8 @@ _LABELS: Mapping[str, str] = {
     "matching": "Matching the channels of {layer}",
     "axes": "Finding the principal components of {layer}",
     "new_images": "Placing the new images in {layer}",
+    "head": "Looking for the head of the model",
+    "head_collapse": "Comparing the head with the class means",
 }
 
 
@@ -282,7 +289,7 @@ class Derivation:
         slow = self.name == "projection" and self.parameters.get("method") != "pca"
         if slow or self.name == "label_issues":
             return 0
-        if self.name in {"whole", "picture", *MEASURED.values()} - {"knn"}:
+        if self.name in {"whole", "picture", "head", "head_collapse", *MEASURED.values()} - {"knn"}:
             return 5
         return 10 if self.name in {"knn", "class_jaccard", "class_pairs"} else 20
 
@@ -307,7 +314,7 @@ class Derivation:
         return {"kind": self.kind, **asdict(self), "parameters": dict(self.parameters)}
 
 
-Plan = Describe | Extraction | Derivation | Ablation | Effects | Generation
+Plan = Describe | Extraction | Derivation | Ablation | Effects | HeadInput | Generation
 
 
 def plan_from_json(data: Mapping[str, Any]) -> Plan:
@@ -326,7 +333,7 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
     for name in ("layers", "summaries", "channels", "values", "targets"):
         if name in fields:
             fields[name] = tuple(fields[name])
-    for plan in (Describe, Extraction, Derivation, Ablation, Effects, Generation):
+    for plan in (Describe, Extraction, Derivation, Ablation, Effects, HeadInput, Generation):
         if data.get("kind") == plan.kind:
             return plan(**fields)
     raise EngineError(

@@ -85,5 +85,18 @@ class ModelRun:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class SampleRun(ModelRun):
+    """A run over some images of the dataset, in an order of their own.
+
+    Attributes
+    ----------
+    sample
+        Key of the images, int64 (2, n): ids and labels.
+    """
+
+    sample: str
+
+
 def _names(run: ModelRun | type[ModelRun]) -> set[str]:
     return {field.name for field in fields(run)}

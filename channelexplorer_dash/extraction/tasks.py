@@ -21,6 +21,7 @@ from channelexplorer_dash.extraction.plan import (
     Effects,
     Extraction,
     Generation,
+    HeadInput,
     Plan,
     plan_from_json,
 )
@@ -73,6 +74,10 @@ def run(root: str, key: str, token: str, quota: int) -> bool:
             from channelexplorer_dash.extraction.ablation import publish_logits
 
             publish_logits(store, plan, still_wanted)
+        elif isinstance(plan, HeadInput):
+            from channelexplorer_dash.extraction.head import publish_head_input
+
+            publish_head_input(store, plan, still_wanted)
         elif isinstance(plan, Generation):
             from channelexplorer_dash.extraction.generation import publish_generated
 

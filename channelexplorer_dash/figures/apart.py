@@ -7,7 +7,7 @@ import numpy as np
 from channelexplorer_dash.figures import theme
 from channelexplorer_dash.figures.binary import Figure, figure, smallest_unsigned
 from channelexplorer_dash.figures.matrix import shorten
-from channelexplorer_dash.results import ComingApart
+from channelexplorer_dash.results.layers import ComingApart
 
 _TICKS = 8
 """Layers that the colour bar names, at most."""

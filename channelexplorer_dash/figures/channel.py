@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from channelexplorer_dash.core.arrays import FloatArray
 from channelexplorer_dash.figures import matrix, theme
 from channelexplorer_dash.figures.binary import Figure, figure, smallest_unsigned
 from channelexplorer_dash.figures.empty import empty_figure
-from channelexplorer_dash.results import ChannelDetail, FloatArray
+from channelexplorer_dash.results.channels import ChannelDetail
 
 MOST_CLASSES = 20
 MOST_POINTS = 40

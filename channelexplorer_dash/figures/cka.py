@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from channelexplorer_dash.core.arrays import DoubleArray
 from channelexplorer_dash.figures import theme
 from channelexplorer_dash.figures.binary import Figure, figure
 from channelexplorer_dash.figures.matrix import shorten
-from channelexplorer_dash.results import DoubleArray
 
 _NAMED = 40
 """Layers up to which an axis names them."""

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.figures import theme
 from channelexplorer_dash.indices import encode_indices
-from channelexplorer_dash.results import ClusterAnswer, IntArray, Sample
+from channelexplorer_dash.results.answers import Sample
+from channelexplorer_dash.results.views import ClusterAnswer
 
 NOT_KNOWN = "not known"
 CLASSES_NAMED = 4

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.core.contribution import OTHERS
 from channelexplorer_dash.figures import theme
 from channelexplorer_dash.figures.binary import LEVELS, Figure, figure
-from channelexplorer_dash.results import AblationDetail, IntArray
+from channelexplorer_dash.results.channels import AblationDetail
 
 _MIDDLE = 0.04
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from channelexplorer_dash.figures import matrix, theme
 from channelexplorer_dash.figures.binary import Figure, figure, smallest_unsigned
 from channelexplorer_dash.indices import encode_indices
-from channelexplorer_dash.results import Hierarchy
+from channelexplorer_dash.results.views import Hierarchy
 
 DISTANCES = {
     "jaccard": "one minus the mean Jaccard similarity",

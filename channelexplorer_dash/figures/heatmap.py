@@ -8,7 +8,7 @@ import numpy as np
 
 from channelexplorer_dash.figures import matrix, theme
 from channelexplorer_dash.figures.binary import LEVELS, Figure, figure, robust_scale
-from channelexplorer_dash.results import Heatmap
+from channelexplorer_dash.results.views import Heatmap
 
 TITLES = {
     "variance": "variance",

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.figures import matrix, theme
 from channelexplorer_dash.figures.binary import LEVELS, Figure, Scale, figure, robust_scale
-from channelexplorer_dash.results import ClassJaccard, ImageJaccard, IntArray
+from channelexplorer_dash.results.views import ClassJaccard, ImageJaccard
 
 MOST_NAMED = 24
 MOST_WRITTEN = 12

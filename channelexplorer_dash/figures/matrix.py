@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.figures import theme
 from channelexplorer_dash.figures.binary import smallest_unsigned
-from channelexplorer_dash.results import IntArray
 
 STRIP = 0.03
 GAP = 0.008

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.core.clusters import convex_hull
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.figures import theme
@@ -18,7 +19,7 @@ from channelexplorer_dash.figures.binary import (
     smallest_unsigned,
 )
 from channelexplorer_dash.figures.colouring import Colouring
-from channelexplorer_dash.results import IntArray, Scatter
+from channelexplorer_dash.results.views import Scatter
 
 OUTLIER = 134
 """Plotly's number of the symbol ``x-thin-open``: names would weigh ten times as much."""

@@ -9,7 +9,7 @@ import numpy as np
 from channelexplorer_dash.figures import theme
 from channelexplorer_dash.figures.binary import Figure, figure
 from channelexplorer_dash.figures.matrix import shorten
-from channelexplorer_dash.results import StepMatrix
+from channelexplorer_dash.results.layers import StepMatrix
 
 Better = Literal["higher", "lower", "neither"]
 _COLOURED = (5, 95)

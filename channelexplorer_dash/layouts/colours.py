@@ -9,7 +9,7 @@ import numpy as np
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.colouring import Colouring, by_category, by_class, by_cluster, by_number
 from channelexplorer_dash.figures.theme import CORRECT, WRONG, class_colours
-from channelexplorer_dash.results import Pending, Sample
+from channelexplorer_dash.results.answers import Pending, Sample
 from channelexplorer_dash.selection import ChannelMark, Grouping, Marks, View
 
 TITLES = {"prediction": "prediction", "correct": "correctness", "confidence": "confidence"}

@@ -18,7 +18,8 @@ from channelexplorer_dash.layouts.icons import icon
 from channelexplorer_dash.layouts.overlays import overlaid
 from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import AblationDetail, ContrastDetail, ImageRow
+from channelexplorer_dash.results.channels import AblationDetail, ContrastDetail
+from channelexplorer_dash.results.images import ImageRow
 from channelexplorer_dash.selection import ChannelMark, View
 
 LINE = "all"

@@ -18,7 +18,8 @@ from channelexplorer_dash.figures.theme import class_colours
 from channelexplorer_dash.layouts.attributes import aria, data
 from channelexplorer_dash.layouts.inspector import thumbnail_button
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import ImageRow, Sample
+from channelexplorer_dash.results.answers import Sample
+from channelexplorer_dash.results.images import ImageRow
 from channelexplorer_dash.selection import Only, View
 
 FILTER_FROM_CLASSES = 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from channelexplorer_dash.figures.scatterplot import METHODS
-from channelexplorer_dash.results import ClassJaccard, Heatmap, ImageJaccard, Scatter
+from channelexplorer_dash.results.views import ClassJaccard, Heatmap, ImageJaccard, Scatter
 
 
 def scatter_extent(scatter: Scatter) -> str:

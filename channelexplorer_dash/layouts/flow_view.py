@@ -13,7 +13,7 @@ from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.measures import figure_text, short_number
 from channelexplorer_dash.layouts.measures_panel import shades
 from channelexplorer_dash.layouts.text import shape_text
-from channelexplorer_dash.results import LayerFigure, LayerGraph, Profile
+from channelexplorer_dash.results.layers import LayerFigure, LayerGraph, Profile
 
 # Pixels: a node, a column with the gap beside it, a row with the gap below, the sign of an operation.
 NODE, HEIGHT, COLUMN, ROW, SIGN, MARGIN = 128, 24, 142, 42, 24, 6

@@ -141,6 +141,19 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "Mark images by a lasso and keep them as A; then mark others, or choose a class, for B. Beside each "
         "channel stands its own AUC: below 0.5 it is larger in B.",
     ),
+    "head": ViewHelp(
+        "Neural collapse at the head",
+        "Whether the head, the model's last linear layer, still says something that the class means of what "
+        "it takes in do not say. Both figures are 0 once a network has collapsed.",
+        "NC3 = ‖W / ‖W‖ − M / ‖M‖‖, 0 to 2: a row of W are the head's weights of a class, a row of M is the "
+        "class's mean less the mean of all class means, and ‖ ‖ is the root of the sum of squares. NC4 = "
+        "share of images x for which the class with the largest ⟨w, x⟩ + b is not the one with the nearest "
+        "mean (Papyan, Han and Donoho 2020).",
+        "The head is found by running the model on a few images: it is the linear layer whose outputs are "
+        "the model's own. Its rows are matched to classes by name, and only the classes that are shown "
+        "count, in both figures. Where what it takes in is no layer of the model, the model is run up to it "
+        "for a stratified sample of the images.",
+    ),
     "compare": ViewHelp(
         "Two models",
         "The same images in two models: which classes changed, in which layers, and which pairs are newly "

@@ -11,7 +11,7 @@ from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.guide import VIEW_HELP, view_help
 
 
-def help_button(topic: str, panel: str = "all") -> Component:
+def help_button(topic: str, panel: str = "all", placement: str = "bottom") -> Component:
     """Return a button that explains a topic of the guide; ``panel`` tells several of one topic apart."""
     button = ids.part(topic, "help", panel)
     return html.Span(
@@ -28,7 +28,7 @@ def help_button(topic: str, panel: str = "all") -> Component:
                 html.Div(view_help(topic), className="ce-help-text"),
                 target=button,
                 trigger="legacy",
-                placement="bottom",
+                placement=placement,
                 className="ce-popover",
             ),
         ]

@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.attributes import aria
-from channelexplorer_dash.results import Hierarchy
+from channelexplorer_dash.results.views import Hierarchy
 
 FORMATS = (("newick", "Newick"), ("json", "JSON"))
 

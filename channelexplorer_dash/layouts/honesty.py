@@ -6,7 +6,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from channelexplorer_dash.figures.scatterplot import METHODS
-from channelexplorer_dash.results import Honesty
+from channelexplorer_dash.results.views import Honesty
 
 MEANING = (
     "How honest the picture is, here / in all dimensions. kNN: share of images whose nearest others mostly "

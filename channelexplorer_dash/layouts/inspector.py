@@ -16,7 +16,9 @@ from channelexplorer_dash.layouts.overlays import overlaid
 from channelexplorer_dash.layouts.status import waiting
 from channelexplorer_dash.layouts.text import percent
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import ChannelDetail, ImageRow, PairDetail
+from channelexplorer_dash.results.channels import ChannelDetail
+from channelexplorer_dash.results.images import ImageRow
+from channelexplorer_dash.results.views import PairDetail
 from channelexplorer_dash.selection import ChannelMark, View
 
 CHIPS_SHOWN = 40

@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from channelexplorer_dash.layouts.attributes import aria
-from channelexplorer_dash.results import Job
+from channelexplorer_dash.results.answers import Job
 from channelexplorer_dash.store import StoreSize
 
 

@@ -20,7 +20,7 @@ from channelexplorer_dash.layouts.measures import (
 )
 from channelexplorer_dash.layouts.status import status_line, waiting
 from channelexplorer_dash.layouts.text import shape_text
-from channelexplorer_dash.results import LayerFigure, Profile
+from channelexplorer_dash.results.layers import LayerFigure, Profile
 from channelexplorer_dash.selection import Granularity, LayersAs, Measure
 
 PROFILE_LINE = "all"

@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from channelexplorer_dash import ids
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.controls import select
-from channelexplorer_dash.results import LayerFigure
+from channelexplorer_dash.results.layers import LayerFigure
 from channelexplorer_dash.selection import Measure
 
 

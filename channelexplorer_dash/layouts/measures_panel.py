@@ -7,12 +7,14 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.core.arrays import DoubleArray
 from channelexplorer_dash.core.steps import DECIDABLE, STEP_MEASURES, decidable_from
 from channelexplorer_dash.layouts.attributes import aria, data
 from channelexplorer_dash.layouts.controls import select
+from channelexplorer_dash.layouts.head import head_section
 from channelexplorer_dash.layouts.measures import MEASURES, figure_text, short_number
 from channelexplorer_dash.layouts.status import status_line
-from channelexplorer_dash.results import ComingApart, DoubleArray, LayerFigure, MeasureMatrix, StepMatrix
+from channelexplorer_dash.results.layers import ComingApart, LayerFigure, MeasureMatrix, StepMatrix
 from channelexplorer_dash.selection import Measure
 
 MEASURES_LINE = "all"
@@ -63,6 +65,7 @@ def measures_panel(*, stepped: bool = False) -> Component:
                         ],
                         className="ce-apart",
                     ),
+                    head_section(),
                 ]
             ),
         ],

@@ -16,7 +16,7 @@ from channelexplorer_dash.layouts.inspector import thumbnail_button
 from channelexplorer_dash.layouts.new_latents import LatentChoices, latent_form, numbered, picture
 from channelexplorer_dash.layouts.text import percent
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import ImageRow
+from channelexplorer_dash.results.images import ImageRow
 from channelexplorer_dash.selection import View
 
 CHANNELS_SHOWN = 24

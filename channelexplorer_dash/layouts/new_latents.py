@@ -21,7 +21,7 @@ from channelexplorer_dash.layouts.controls import Choice, select
 from channelexplorer_dash.layouts.inspector import thumbnail_button
 from channelexplorer_dash.layouts.text import percent
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import ImageRow, PlacedLatent
+from channelexplorer_dash.results.images import ImageRow, PlacedLatent
 from channelexplorer_dash.selection import View
 
 ALL_STEPS = "all"

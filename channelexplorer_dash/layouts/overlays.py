@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from channelexplorer_dash.layouts.attributes import aria, marks_image
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import ImageRow
+from channelexplorer_dash.results.images import ImageRow
 from channelexplorer_dash.selection import ChannelMark, View
 
 

@@ -32,7 +32,7 @@ from channelexplorer_dash.layouts.review import review
 from channelexplorer_dash.layouts.scorecard import scorecard_panel
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import Pending, Sample
+from channelexplorer_dash.results.answers import Pending, Sample
 from channelexplorer_dash.selection import MAX_QUERY_CHARACTERS, Selection, View
 
 

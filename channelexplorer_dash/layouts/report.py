@@ -28,7 +28,9 @@ from channelexplorer_dash.layouts.panel import figure_config
 from channelexplorer_dash.layouts.report_content import LabelPart, LayerPart, Report
 from channelexplorer_dash.layouts.scorecard import Look, scorecard_table
 from channelexplorer_dash.layouts.text import file_name, give_or_take, percent, shape_text
-from channelexplorer_dash.results import Honesty, ImageRow, LabelReview, Profile
+from channelexplorer_dash.results.images import ImageRow, LabelReview
+from channelexplorer_dash.results.layers import Profile
+from channelexplorer_dash.results.views import Honesty
 
 Facts = Sequence[tuple[str, str]]
 HEATMAP_BESIDE = (

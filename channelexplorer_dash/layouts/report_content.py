@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.datasets.base import IMAGE_ID, Dataset
 from channelexplorer_dash.datasets.thumbnails import thumbnail
 from channelexplorer_dash.errors import DatasetError, JobFailedError, SelectionError
@@ -18,22 +19,17 @@ from channelexplorer_dash.figures.colouring import Colouring
 from channelexplorer_dash.layouts.colours import clusters_of, colouring_of
 from channelexplorer_dash.layouts.measures import MEASURES
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import (
-    Answer,
+from channelexplorer_dash.results.answers import Answer, Pending, Ready, Sample
+from channelexplorer_dash.results.channels import ScorecardTable
+from channelexplorer_dash.results.images import ImageRow, LabelReview
+from channelexplorer_dash.results.layers import Profile
+from channelexplorer_dash.results.views import (
     ClassJaccard,
     Heatmap,
     Hierarchy,
     Honesty,
     ImageJaccard,
-    ImageRow,
-    IntArray,
-    LabelReview,
-    Pending,
-    Profile,
-    Ready,
-    Sample,
     Scatter,
-    ScorecardTable,
 )
 from channelexplorer_dash.selection import Grouping, Selection
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec

@@ -17,7 +17,7 @@ from channelexplorer_dash.layouts.inspector import decision_mark
 from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.layouts.text import give_or_take, percent
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import ImageRow, LabelReview
+from channelexplorer_dash.results.images import ImageRow, LabelReview
 from channelexplorer_dash.selection import View
 
 REVIEW_LINE = "all"

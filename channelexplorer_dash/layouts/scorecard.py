@@ -12,12 +12,13 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.core.arrays import DoubleArray, IntArray
 from channelexplorer_dash.layouts.attributes import aria, marks_channel
 from channelexplorer_dash.layouts.contributions import LINE
 from channelexplorer_dash.layouts.controls import Choice, select
 from channelexplorer_dash.layouts.help import help_button
 from channelexplorer_dash.layouts.status import status_line
-from channelexplorer_dash.results import DoubleArray, IntArray, ScorecardTable
+from channelexplorer_dash.results.channels import ScorecardTable
 
 ROWS = 25
 CHANNEL, BEST_CLASS = "channel", "best_class"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from channelexplorer_dash.errors import unknown_name
+from channelexplorer_dash.errors import ModelError, unknown_name
 from channelexplorer_dash.selection import Granularity
 
 Layout = Literal["nchw", "nhwc", "tokens", "dense"]
@@ -159,4 +159,13 @@ class ModelDescription:
                 "class_names": tuple(data["class_names"]),
                 "dataflow": Dataflow.from_json(data["dataflow"]),
             }
+        )
+
+
+def check_names(model: str, outputs: int, names: tuple[str, ...]) -> None:
+    """Raise ModelError where a model with class outputs has another number of class names."""
+    if names and outputs and len(names) != outputs:
+        raise ModelError(
+            f"The model {model!r} has {outputs} outputs but {len(names)} class names: "
+            "give as many names, or none."
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from statistics import fmean
 from typing import Any
 
@@ -54,8 +55,8 @@ def resolve_preprocessing(module: nn.Module, spec: ModelSpec) -> dict[str, Any]:
         )
     return {
         "input_size": list(size),
-        "mean": _per_channel("mean", merged["mean"], channels, spec.name),
-        "std": _per_channel("std", merged["std"], channels, spec.name),
+        "mean": _per_channel("mean", given.get("mean"), found["mean"], channels, spec.name),
+        "std": _per_channel("std", given.get("std"), found["std"], channels, spec.name),
         "interpolation": _one_of("interpolation", merged["interpolation"], _INTERPOLATIONS, spec.name),
         "crop_pct": _share(merged["crop_pct"], spec.name),
         "crop_mode": _one_of("crop_mode", merged["crop_mode"], _CROP_MODES, spec.name),
@@ -102,20 +103,25 @@ def _size(given: Any, name: str) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _per_channel(key: str, given: Any, channels: int, name: str) -> list[float]:
+def _per_channel(key: str, given: Any, own: Sequence[float], channels: int, name: str) -> list[float]:
+    """Return one number for each channel: those that are given, or else the model's own."""
+    # Of several channels one number is a slip, not all of them alike.
+    said = [given] if channels == 1 and isinstance(given, int | float) else given
     try:
-        values = [float(value) for value in ([given] if isinstance(given, (int, float)) else given)]
+        values = [float(value) for value in (own if given is None else said)]
     except (TypeError, ValueError):
         values = []
-    if len(values) == 1:
-        values *= channels
-    elif channels == 1 and values:
+    if channels == 1 and values:
         values = [fmean(values)]
-    if len(values) != channels or (key == "std" and min(values) <= 0):
+    elif given is None and len(values) == 1:
+        values *= channels
+    usable = all(isfinite(value) and (key == "mean" or value > 0) for value in values)
+    if len(values) != channels or not usable:
         kind = "positive numbers" if key == "std" else "numbers"
+        example = ", ".join(["0.5"] * channels)
         raise ModelError(
-            f"preprocessing of {name!r}: {key} must be {channels} {kind}, "
-            f"one for each channel; it is {str(given)[:60]}."
+            f"preprocessing of {name!r}: {key} must be a list of {channels} {kind}, one for each channel, as "
+            f"[{example}]; it is {str(own if given is None else given)[:60]}."
         )
     return values
 

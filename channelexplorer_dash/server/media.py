@@ -17,7 +17,7 @@ from channelexplorer_dash import __version__
 from channelexplorer_dash.datasets.thumbnails import LARGEST, SMALLEST, thumbnail
 from channelexplorer_dash.errors import SelectionError, StoreError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import ChannelMark, View
 from channelexplorer_dash.server.errors import guard
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Answer, Pending, Ready
+from channelexplorer_dash.results.answers import Answer, Pending, Ready
 
 T = TypeVar("T")
 

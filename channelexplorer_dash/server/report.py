@@ -14,7 +14,8 @@ from channelexplorer_dash.errors import SelectionError, SettingsError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.report_content import Finish, Report, gather, telling_layers
 from channelexplorer_dash.layouts.report_file import report_html
-from channelexplorer_dash.results import Answer, Pending, Profile, Ready
+from channelexplorer_dash.results.answers import Answer, Pending, Ready
+from channelexplorer_dash.results.layers import Profile
 from channelexplorer_dash.selection import MAX_PANELS, Grouping, Marks, Selection, View
 from channelexplorer_dash.settings import Settings
 

@@ -18,10 +18,12 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from channelexplorer_dash.core.arrays import FloatArray, IntArray
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.contributions import Ablated, Groups
-from channelexplorer_dash.results import Answer, ContrastDetail, FloatArray, IntArray, Ready
+from channelexplorer_dash.results.answers import Answer, Ready
+from channelexplorer_dash.results.channels import ContrastDetail
 from channelexplorer_dash.selection import ChannelMark, View
 from channelexplorer_dash.server.media import heat_png
 from channelexplorer_dash.settings import load_settings

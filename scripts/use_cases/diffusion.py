@@ -29,7 +29,8 @@ from channelexplorer_dash.explorer.new_latents import Latent
 from channelexplorer_dash.extraction.forward import run_batch
 from channelexplorer_dash.models.build import build
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import Answer, Pending, StepMatrix
+from channelexplorer_dash.results.answers import Answer, Pending
+from channelexplorer_dash.results.layers import StepMatrix
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import load_settings
 from channelexplorer_dash.store import Kind, Store

@@ -38,7 +38,7 @@ from channelexplorer_dash.core.trees import (
 )
 from channelexplorer_dash.datasets.wordnet import imagenet_nodes, wordnet
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Answer, Pending
+from channelexplorer_dash.results.answers import Answer, Pending
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import load_settings
 from channelexplorer_dash.specs import DatasetSpec

@@ -21,7 +21,8 @@ from sklearn.metrics import roc_auc_score
 from channelexplorer_dash.datasets.registry import open_dataset
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import LabelReview, Ready
+from channelexplorer_dash.results.answers import Ready
+from channelexplorer_dash.results.images import LabelReview
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import load_settings
 from scripts.prepare import DATA

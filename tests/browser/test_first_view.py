@@ -8,7 +8,8 @@ import pytest
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import ClassJaccard, Ready
+from channelexplorer_dash.results.answers import Ready
+from channelexplorer_dash.results.views import ClassJaccard
 from channelexplorer_dash.selection import Marks, View
 from tests.browser.screen import VIEWS, Screen
 

@@ -9,7 +9,7 @@ import pytest
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Ready
+from channelexplorer_dash.results.answers import Ready
 from channelexplorer_dash.selection import View
 from tests.browser.conftest import SERVED, Open
 from tests.browser.screen import VIEWS, Screen

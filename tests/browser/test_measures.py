@@ -6,7 +6,7 @@ import pytest
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Ready
+from channelexplorer_dash.results.answers import Ready
 from channelexplorer_dash.selection import View
 from tests.browser.screen import Screen
 
@@ -34,14 +34,19 @@ def test_the_profile_follows_the_measure_and_a_link_restores_it(screen: Screen, 
     screen.eventually(shown.all_inner_texts, values)
 
 
-def test_a_cell_of_the_table_opens_its_layer(screen: Screen) -> None:
+def test_the_table_has_the_head_beneath_it_and_a_cell_opens_its_layer(screen: Screen) -> None:
     screen.open(QUERY)
     page = screen.page
     page.click(f"#{ids.MEASURES_OPEN}")
     cell = page.locator('.ce-cell[data-layer="layer1"]').first
     cell.wait_for()
     screen.eventually(lambda: "–" in page.locator(".ce-measure-table").inner_text(), False)
+    head = page.locator(f"#{ids.HEAD}")
+    screen.eventually(lambda: "NC3" in head.inner_text() and "Of fc, 64 inputs" in head.inner_text(), True)
+    page.get_by_role("button", name="Help on Neural collapse at the head").click()
+    page.get_by_text("Papyan, Han and Donoho 2020").wait_for()
     page.get_by_role("tab", name="Which classes come apart where").click()
+    head.wait_for(state="hidden")
     page.locator(f"#{ids.APART_GRAPH} .heatmaplayer image").first.wait_for()
     assert "Come apart last" in page.locator(f"#{ids.APART_NOTE}").inner_text()
     page.get_by_role("tab", name="Layers × measures").click()

@@ -17,7 +17,7 @@ from channelexplorer_dash.callbacks import Callbacks, register
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.shell import shell
-from channelexplorer_dash.results import Ready
+from channelexplorer_dash.results.answers import Ready
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import load_settings
 

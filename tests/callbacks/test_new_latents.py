@@ -16,7 +16,7 @@ from channelexplorer_dash.callbacks import Callbacks
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.new_images import new_image_arrows
 from channelexplorer_dash.layouts.page import latent_choices
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import View
 from tests.callbacks.conftest import Call, prop
 from tests.callbacks.test_new_images import sent

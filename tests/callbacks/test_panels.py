@@ -11,7 +11,7 @@ from channelexplorer_dash.callbacks import Callbacks
 from channelexplorer_dash.callbacks.control import asked_action, failed, forgive, working
 from channelexplorer_dash.errors import EngineError, JobFailedError, SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Job
+from channelexplorer_dash.results.answers import Job
 from channelexplorer_dash.selection import View
 from tests.callbacks.conftest import LAYER, Call, prop
 

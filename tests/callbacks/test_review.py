@@ -19,7 +19,8 @@ from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.indices import encode_indices
 from channelexplorer_dash.layouts.review import review_pager
-from channelexplorer_dash.results import LabelReview, Ready
+from channelexplorer_dash.results.answers import Ready
+from channelexplorer_dash.results.images import LabelReview
 from channelexplorer_dash.selection import View
 from tests.callbacks.conftest import Call, prop
 from tests.callbacks.test_wiring import components

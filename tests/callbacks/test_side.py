@@ -16,7 +16,7 @@ from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.two_models import LayerMap
 from channelexplorer_dash.layouts.side_page import alike_text, side_page
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import Ready
+from channelexplorer_dash.results.answers import Ready
 from channelexplorer_dash.selection import ChannelMark, Marks, Selection, View
 from tests.callbacks.conftest import OTHER, PREFIX, Call, until_idle
 from tests.explorer.conftest import settled

@@ -24,7 +24,7 @@ from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.indices import encode_indices
 from channelexplorer_dash.layouts.colours import colouring_of
 from channelexplorer_dash.layouts.controls import LOOKS
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import ChannelMark, Grouping, Selection, View
 from tests.callbacks.conftest import LAYER, Call, prop
 

@@ -22,7 +22,7 @@ from channelexplorer_dash.layouts.page import page
 from channelexplorer_dash.layouts.shell import shell
 from channelexplorer_dash.layouts.side_page import halves, side_page
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import Selection, View
 from tests.callbacks.conftest import LAYER, OTHER
 

@@ -103,3 +103,19 @@ def test_what_is_not_defined_says_so() -> None:
         head_disagrees(S, labels, np.ones((2, 4)), np.zeros(2))
     with pytest.raises(DatasetError, match="NaN or infinity"):
         within_class_variability(np.array([[np.nan], [1.0]]), [0, 1])
+
+
+def test_a_head_without_classes_to_compare_or_with_broken_weights_says_so() -> None:
+    S, labels = blobs(n=60)
+    moments = class_moments(S, labels)
+    alone = np.zeros(len(S), np.int64)
+    one = np.ones((1, S.shape[1]))
+    with pytest.raises(DatasetError, match="at least two classes"):
+        self_duality(class_moments(S, alone), one)
+    with pytest.raises(DatasetError, match="at least two classes"):
+        head_disagrees(S, alone, one, np.zeros(1))
+    broken = np.full_like(moments.mean, np.inf)
+    with pytest.raises(DatasetError, match="NaN or infinity"):
+        self_duality(moments, broken)
+    with pytest.raises(DatasetError, match="NaN or infinity"):
+        head_disagrees(S, labels, moments.mean, np.full(len(moments.mean), np.nan))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from channelexplorer_dash.core.arrays import FloatArray
 from channelexplorer_dash.datasets.base import Dataset
 from channelexplorer_dash.extraction.forward import run_batch
 from channelexplorer_dash.models.build import BuiltModel
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import FloatArray
 
 BATCH = 32
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Answer
+from channelexplorer_dash.results.answers import Answer
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import Settings, load_settings
 from tests.explorer.conftest import settled

@@ -17,7 +17,7 @@ import pytest
 
 from channelexplorer_dash.errors import ChannelExplorerError, JobFailedError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Pending, Ready
+from channelexplorer_dash.results.answers import Pending, Ready
 from tests.engine.processes import (
     IMAGES,
     ROOT,

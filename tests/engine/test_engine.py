@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +19,8 @@ import pytest
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.errors import JobFailedError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Pending, Ready
+from channelexplorer_dash.extraction.joining import JoiningClient
+from channelexplorer_dash.results.answers import Pending, Ready
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import Settings, load_settings
 from channelexplorer_dash.store import Kind, Store, digest
@@ -181,6 +183,13 @@ def test_an_engine_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(JobFailedError, match=r"no engine at tcp://127\.0\.0\.1:9"):
         settled(lambda: explorer.describe("digits-resnet"))
     explorer.close()
+
+
+def test_a_cluster_that_cannot_be_reached_leaves_no_thread_behind() -> None:
+    before = set(threading.enumerate())
+    with pytest.raises(OSError):
+        JoiningClient("tcp://127.0.0.1:9", 0.2)
+    assert not [thread.name for thread in set(threading.enumerate()) - before if thread.name == "IO loop"]
 
 
 @pytest.mark.slow

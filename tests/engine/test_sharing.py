@@ -11,7 +11,7 @@ import pytest
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.extraction.engine import _start_process
-from channelexplorer_dash.results import Pending
+from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import load_settings
 from tests.engine.processes import (

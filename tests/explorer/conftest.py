@@ -8,7 +8,7 @@ import pytest
 
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import Answer, Ready
+from channelexplorer_dash.results.answers import Answer, Ready
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import load_settings
 

@@ -15,7 +15,7 @@ from channelexplorer_dash.core.ranks import auroc
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.contributions import Ablated, Fill, Groups
-from channelexplorer_dash.results import Pending, Ready
+from channelexplorer_dash.results.answers import Pending, Ready
 from channelexplorer_dash.selection import ChannelMark, Marks, View
 from tests.explorer.conftest import settled
 

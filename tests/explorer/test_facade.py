@@ -9,7 +9,8 @@ import pytest
 
 from channelexplorer_dash.errors import SelectionError, UnknownNameError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import ClassJaccard, ImageJaccard, Pending, Ready
+from channelexplorer_dash.results.answers import Pending, Ready
+from channelexplorer_dash.results.views import ClassJaccard, ImageJaccard
 from channelexplorer_dash.selection import ChannelMark, Marks, PairMark, View
 from channelexplorer_dash.store import Kind, Store
 from tests.explorer.conftest import settled

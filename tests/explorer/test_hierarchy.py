@@ -16,7 +16,7 @@ from channelexplorer_dash.core.trees import tree_of_linkage
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.hierarchy import reference
-from channelexplorer_dash.results import ClassJaccard, Hierarchy
+from channelexplorer_dash.results.views import ClassJaccard, Hierarchy
 from channelexplorer_dash.selection import Grouping, View
 from channelexplorer_dash.store import Kind, Store
 from tests.explorer.conftest import settled

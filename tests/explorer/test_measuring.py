@@ -10,7 +10,7 @@ import pytest
 from channelexplorer_dash.core.centroids import centroid_measures
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.results import MeasureMatrix
+from channelexplorer_dash.results.layers import MeasureMatrix
 from channelexplorer_dash.selection import Measure, View
 from tests.explorer.conftest import settled
 

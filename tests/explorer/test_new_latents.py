@@ -11,7 +11,7 @@ from channelexplorer_dash.datasets.generated import GeneratedDataset
 from channelexplorer_dash.errors import DatasetError, SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.new_latents import Latent
-from channelexplorer_dash.results import PlacedLatent
+from channelexplorer_dash.results.images import PlacedLatent
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.store import Kind, Store
 from tests.explorer.conftest import settled

@@ -13,7 +13,7 @@ import pytest
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.extraction.plan import predictions_key
 from channelexplorer_dash.models.identity import identity
-from channelexplorer_dash.results import Profile
+from channelexplorer_dash.results.layers import Profile
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.store import JobBoard, Kind, Store, about_key
 from channelexplorer_dash.store.tidying import keep_to_quota
@@ -68,6 +68,16 @@ def test_a_profile_that_is_known_needs_no_summary(make: Make, view: View, known:
         pass
     assert predictions.read_bytes() == kept
     assert len(list((store.root / "summaries").glob("*/*.npy"))) == len(other.settings.summaries)
+
+
+def test_what_is_known_of_a_head_needs_no_summary(make: Make, view: View) -> None:
+    again = make()
+    before = settled(lambda: again.head_collapse(view, "block"))
+    store = Store(again.settings.store)
+    for file in (store.root / "summaries").glob("*/*"):
+        file.unlink()
+    assert settled(lambda: make().head_collapse(view, "block")) == before
+    assert not list((store.root / "summaries").glob("*/*"))
 
 
 def test_work_that_no_quota_holds_is_warned_of_once(

@@ -8,18 +8,12 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 from sklearn.datasets import load_digits
 
+from channelexplorer_dash.core.arrays import FloatArray
 from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order, superclasses
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import (
-    ChannelDetail,
-    ClassJaccard,
-    FloatArray,
-    Heatmap,
-    Hierarchy,
-    ImageJaccard,
-    Sample,
-    Scatter,
-)
+from channelexplorer_dash.results.answers import Sample
+from channelexplorer_dash.results.channels import ChannelDetail
+from channelexplorer_dash.results.views import ClassJaccard, Heatmap, Hierarchy, ImageJaccard, Scatter
 
 LAYER = Layer("layer3.0", 5, ("block",), "BasicBlock", 64, (64, 4, 4), "nchw")
 NAMES = tuple(str(digit) for digit in range(10))

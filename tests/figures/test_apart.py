@@ -5,7 +5,7 @@ import numpy as np
 from channelexplorer_dash.figures import theme
 from channelexplorer_dash.figures.apart import apart_figure
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import ComingApart
+from channelexplorer_dash.results.layers import ComingApart
 from tests.figures.wire import decode, sent
 
 

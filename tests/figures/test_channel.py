@@ -7,7 +7,8 @@ import numpy as np
 
 from channelexplorer_dash.figures.channel import MOST_CLASSES, channel_figure
 from channelexplorer_dash.figures.empty import empty_figure
-from channelexplorer_dash.results import ChannelDetail, Sample
+from channelexplorer_dash.results.answers import Sample
+from channelexplorer_dash.results.channels import ChannelDetail
 from tests.figures.conftest import LAYER
 from tests.figures.wire import all_finite, decode, sent, trace
 

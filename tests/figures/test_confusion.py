@@ -7,7 +7,8 @@ from channelexplorer_dash.core.contribution import OTHERS, effect
 from channelexplorer_dash.figures.confusion import confusion_figure
 from channelexplorer_dash.layouts.contributions import ablation_card, contrast_card
 from channelexplorer_dash.layouts.urls import Urls
-from channelexplorer_dash.results import AblationDetail, ContrastDetail, ImageRow
+from channelexplorer_dash.results.channels import AblationDetail, ContrastDetail
+from channelexplorer_dash.results.images import ImageRow
 from channelexplorer_dash.selection import View
 from tests.figures.conftest import LAYER
 from tests.figures.wire import all_finite, decode, sent, trace

@@ -9,7 +9,7 @@ import pytest
 from channelexplorer_dash.figures import theme
 from channelexplorer_dash.figures.dendrogram import dendrogram_figure
 from channelexplorer_dash.indices import decode_indices
-from channelexplorer_dash.results import Hierarchy
+from channelexplorer_dash.results.views import Hierarchy
 from tests.figures.conftest import random_hierarchy
 from tests.figures.wire import all_finite, decode, sent, trace
 

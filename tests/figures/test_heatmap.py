@@ -7,7 +7,7 @@ import numpy as np
 
 from channelexplorer_dash.figures.heatmap import SCORES, heatmap_figure
 from channelexplorer_dash.figures.theme import DIVERGING, class_colours
-from channelexplorer_dash.results import Heatmap
+from channelexplorer_dash.results.views import Heatmap
 from tests.figures.wire import all_finite, decode, sent, trace
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from channelexplorer_dash.figures.jaccard import jaccard_figure
-from channelexplorer_dash.results import ClassJaccard, ImageJaccard, Sample
+from channelexplorer_dash.results.answers import Sample
+from channelexplorer_dash.results.views import ClassJaccard, ImageJaccard
 from tests.figures.conftest import LAYER, random_classes
 from tests.figures.wire import all_finite, decode, sent, trace
 

@@ -11,7 +11,8 @@ from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.figures import colouring, theme
 from channelexplorer_dash.figures.scatterplot import hulls_patch, marker_patch, scatter_figure
 from channelexplorer_dash.indices import decode_indices
-from channelexplorer_dash.results import ClusterAnswer, Sample, Scatter
+from channelexplorer_dash.results.answers import Sample
+from channelexplorer_dash.results.views import ClusterAnswer, Scatter
 from tests.figures.conftest import LAYER, NAMES
 from tests.figures.wire import all_finite, decode, sent
 

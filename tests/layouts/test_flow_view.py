@@ -10,7 +10,7 @@ from channelexplorer_dash import ids
 from channelexplorer_dash.core.flowgraph import FlowNet, chain, draw
 from channelexplorer_dash.layouts.flow_view import edges_svg, flow_graph, flow_note
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import LayerFigure, LayerGraph, Profile
+from channelexplorer_dash.results.layers import LayerFigure, LayerGraph, Profile
 
 NAMES = ("stem", "block", "head")
 

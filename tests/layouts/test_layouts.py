@@ -16,7 +16,9 @@ from channelexplorer_dash.layouts.page import error_page, sample_state
 from channelexplorer_dash.layouts.text import percent, shape_text
 from channelexplorer_dash.layouts.urls import Urls
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import ImageRow, Job, LayerFigure, Profile, Sample
+from channelexplorer_dash.results.answers import Job, Sample
+from channelexplorer_dash.results.images import ImageRow
+from channelexplorer_dash.results.layers import LayerFigure, Profile
 from channelexplorer_dash.selection import ChannelMark, View
 from channelexplorer_dash.store import StoreSize
 

@@ -15,7 +15,8 @@ from channelexplorer_dash.layouts.measures import (
 )
 from channelexplorer_dash.layouts.measures_panel import apart_note, measure_table
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import Honesty, LayerFigure, MeasureMatrix, Profile
+from channelexplorer_dash.results.layers import LayerFigure, MeasureMatrix, Profile
+from channelexplorer_dash.results.views import Honesty
 from channelexplorer_dash.selection import Measure
 from tests.figures.test_apart import coming_apart
 

@@ -18,7 +18,7 @@ from channelexplorer_dash.layouts.scorecard import (
     shown_columns,
 )
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import ScorecardTable
+from channelexplorer_dash.results.channels import ScorecardTable
 
 PLAIN = ScorecardTable(
     layer=Layer("block", 0, ("block",), "Conv2d", 3, (3, 4, 5), "nchw"),

@@ -14,7 +14,7 @@ from channelexplorer_dash.errors import ModelError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.models.build import build
 from channelexplorer_dash.models.torchvision_shim import prepare_torchvision
-from channelexplorer_dash.results import Answer, Ready
+from channelexplorer_dash.results.answers import Answer, Ready
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec

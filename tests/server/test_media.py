@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.models.description import ModelDescription
-from channelexplorer_dash.results import Ready
+from channelexplorer_dash.results.answers import Ready
 from channelexplorer_dash.server.media import heat_png
 
 

@@ -19,7 +19,7 @@ from channelexplorer_dash.explorer.desk import only_looking
 from channelexplorer_dash.layouts.report_content import gather, telling_layers
 from channelexplorer_dash.layouts.report_file import report_html
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.results import LayerFigure, Profile
+from channelexplorer_dash.results.layers import LayerFigure, Profile
 from channelexplorer_dash.selection import Measure, Selection, View
 from tests.hostile import CLASSES, FILE, IMAGES, hostile_arguments
 

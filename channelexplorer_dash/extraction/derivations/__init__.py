@@ -4,6 +4,7 @@
 from channelexplorer_dash.extraction.derivations import (
     comparison,
     contributions,
+    head,
     hierarchy,
     labels,
     latents,
@@ -18,6 +19,7 @@ from channelexplorer_dash.extraction.derivations.registry import publish_derivat
 __all__ = [
     "comparison",
     "contributions",
+    "head",
     "hierarchy",
     "labels",
     "latents",

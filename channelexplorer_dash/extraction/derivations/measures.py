@@ -62,7 +62,7 @@ def _layer(store: Store, plan: Derivation) -> _Layer:
     return _Layer(rows, labels, sample_moments(store, plan.source, ids, labels))
 
 
-def _figure(measure: Callable[[], Interval]) -> dict[str, Any]:
+def entry(measure: Callable[[], Interval]) -> dict[str, Any]:
     """Return a measure's entry; one that these images do not have says why."""
     try:
         found = measure()
@@ -87,7 +87,7 @@ def _knn(store: Store, plan: Derivation) -> None:
     layer = _layer(store, plan)
     neighbours, queries = plan.parameters["neighbours"], plan.parameters["queries"]
     right, voters = knn_votes(layer.rows, layer.labels, neighbours, "cosine", queries)
-    figure = _figure(lambda: bootstrap(right, layer.labels[voters], layer.labels))
+    figure = entry(lambda: bootstrap(right, layer.labels[voters], layer.labels))
     _publish(store, plan, layer, len(voters), {"knn": figure})
 
 
@@ -98,14 +98,14 @@ def _neighbourhood(store: Store, plan: Derivation) -> None:
     asked = layer.sample(plan.parameters["queries"])
     some = layer.sample(plan.parameters["images"])
     labels = layer.labels[asked]
-    figures = {"hubness": _figure(lambda: _hubness(layer.rows[some], layer.labels[some]))}
+    figures = {"hubness": entry(lambda: _hubness(layer.rows[some], layer.labels[some]))}
     try:
         found = neighbourhood(layer.rows, layer.labels, asked)
     except DatasetError as error:
         figures |= dict.fromkeys(("thornton", "n2"), _undefined(str(error)))
     else:
-        figures["thornton"] = _figure(lambda: bootstrap(found.right, labels, layer.labels))
-        figures["n2"] = _figure(lambda: bootstrap(found.contributions, labels, layer.labels, nearest_ratio))
+        figures["thornton"] = entry(lambda: bootstrap(found.right, labels, layer.labels))
+        figures["n2"] = entry(lambda: bootstrap(found.contributions, labels, layer.labels, nearest_ratio))
     _publish(store, plan, layer, len(asked), figures)
 
 
@@ -123,7 +123,7 @@ def _silhouette(store: Store, plan: Derivation) -> None:
         found = silhouettes(layer.rows, layer.labels, asked, layer.moments)
         return bootstrap(found, layer.labels[asked], layer.labels)
 
-    _publish(store, plan, layer, len(asked), {"silhouette": _figure(measured)})
+    _publish(store, plan, layer, len(asked), {"silhouette": entry(measured)})
 
 
 @derives("class_means")
@@ -134,8 +134,8 @@ def _class_means(store: Store, plan: Derivation) -> None:
     pairs = Derivation("class_pairs", plan.layer, plan.source, plan.sample, dict(plan.parameters))
     store.publish_array(Kind.ARRAY, pairs.key, _pairs(found, layer))
     figures = {
-        "centroid": _figure(lambda: bootstrap(found.right_left_out, layer.labels, layer.labels)),
-        "silhouette_squared": _figure(lambda: _squared(found, layer)),
+        "centroid": entry(lambda: bootstrap(found.right_left_out, layer.labels, layer.labels)),
+        "silhouette_squared": entry(lambda: _squared(found, layer)),
     }
     _publish(store, plan, layer, len(layer.labels), figures)
 
@@ -204,7 +204,7 @@ def _discrimination(store: Store, plan: Derivation) -> None:
     layer = _layer(store, plan)
     some = layer.sample(plan.parameters["images"])
     rows, labels = layer.rows[some], layer.labels[some]
-    _publish(store, plan, layer, len(some), {"gdv": _figure(lambda: discrimination_value(rows, labels))})
+    _publish(store, plan, layer, len(some), {"gdv": entry(lambda: discrimination_value(rows, labels))})
 
 
 @derives("collapse")
@@ -215,14 +215,14 @@ def _collapse(store: Store, plan: Derivation) -> None:
         parts = within_class_variability(layer.rows, layer.labels, layer.moments)
         return bootstrap(parts, layer.labels, layer.labels)
 
-    _publish(store, plan, layer, len(layer.labels), {"nc1": _figure(measured)})
+    _publish(store, plan, layer, len(layer.labels), {"nc1": entry(measured)})
 
 
 @derives("probe")
 def _probe(store: Store, plan: Derivation) -> None:
     layer = _layer(store, plan)
     found = ridge_probe(layer.rows, layer.labels)
-    figure = _figure(lambda: bootstrap(found.right, layer.labels, layer.labels))
+    figure = entry(lambda: bootstrap(found.right, layer.labels, layer.labels))
     _publish(store, plan, layer, len(layer.labels), {"probe": figure}, penalty=found.penalty)
 
 
