@@ -1,9 +1,9 @@
 """What several engine workers bring, and how long a warm worker takes from being asked to beginning.
 
 The same extraction job is done by embedded engines of 1, 2 and 4 worker processes, in turn, each on a new
-store and with its workers warm (torch imported, model described): ResNet-18 at 96², whose forward pass takes
-nearly all of the time. Every worker has one thread for it, so that the ratio is of processes alone; with two
-cores, four workers can only be as fast as two.
+store and with its workers warm (torch imported, the model built, after a job of one shard for each):
+ResNet-18 at 96², whose forward pass takes nearly all of the time. Every worker has one thread for it, so that
+the ratio is of processes alone; with two cores, four workers can only be as fast as two.
 
 The latency is from ``Engine.submit`` in this process to the moment at which the worker begins with the task,
 as Dask's record of the worker has it: the job board's marker, the sending thread, TLS, the scheduler and the
@@ -49,17 +49,23 @@ input_size = [3, 96, 96]
 name = "random"
 kind = "arrays"
 path = "random.npz"
+[[datasets]]
+name = "warm"
+kind = "arrays"
+path = "warm.npz"
 """
+SHARD = 256
+"""Images of a shard, as by default: the first batch of each is decoded while the model waits."""
 LIMIT_SECONDS = 300.0
 
 
 def run(*, quick: bool) -> list[Claim]:
     """Measure; ``quick`` takes one short job a number of workers, and fewer submissions."""
     seconds: dict[int, list[float]] = {workers: [] for workers in WORKERS}
-    images = 256 if quick else 3_000
+    images = 512 if quick else 6_144
     latencies: list[float] = []
     with tempfile.TemporaryDirectory(prefix="engine-") as folder:
-        config = dataset(Path(folder), images)
+        config = datasets(Path(folder), images)
         for turn in range(1 if quick else 5):
             for workers in WORKERS:
                 store = Path(folder) / f"store-{turn}-{workers}"
@@ -108,14 +114,15 @@ def convolutions(seconds: float) -> int:
     return done
 
 
-def dataset(folder: Path, images: int) -> Path:
+def datasets(folder: Path, images: int) -> Path:
     """Write random images of ten classes, and settings that name them and the model; return their file."""
     random = np.random.default_rng(0)
-    np.savez(
-        folder / "random.npz",
-        images=random.integers(0, 256, (images, 28, 28), dtype=np.uint8),
-        labels=np.arange(images) % 10,
-    )
+    for name, count in (("random", images), ("warm", max(WORKERS) * SHARD)):
+        np.savez(
+            folder / f"{name}.npz",
+            images=random.integers(0, 256, (count, 28, 28), dtype=np.uint8),
+            labels=np.arange(count) % 10,
+        )
     config = folder / "random.toml"
     config.write_text(MODEL)
     return config
@@ -123,12 +130,12 @@ def dataset(folder: Path, images: int) -> Path:
 
 @contextmanager
 def warm_engine(store: Path, config: Path, workers: int) -> Iterator[Explorer]:
-    """Start an engine whose workers have all imported torch."""
+    """Start an engine whose workers have all imported torch and done a part of a job."""
     flags = {
         "store": store,
         "engine_workers": workers,
         "threads": 1,
-        "shard_size": 64,
+        "shard_size": SHARD,
         "engine_linger_seconds": 0.5,
     }
     explorer = Explorer(load_settings([config], flags=flags, environment=False))
@@ -139,6 +146,7 @@ def warm_engine(store: Path, config: Path, workers: int) -> Iterator[Explorer]:
         while not all(client.run(loaded).values()) or len(client.run(loaded)) < workers:
             time.sleep(0.2)
         client.close()
+        job(explorer, "warm")
         yield explorer
     finally:
         explorer.close()
@@ -151,9 +159,9 @@ def loaded() -> bool:
     return "channelexplorer_dash.core.moment_loops" in sys.modules
 
 
-def job(explorer: Explorer) -> float:
+def job(explorer: Explorer, dataset: str = "random") -> float:
     """Return the seconds in which the engine computes four layers of every image."""
-    view = View("resnet18", "random", summary="l2")
+    view = View("resnet18", dataset, summary="l2")
     began = time.perf_counter()
     settled(lambda: explorer.compute(view, LAYERS, output=True))
     return time.perf_counter() - began
