@@ -225,7 +225,7 @@ VIEW_HELP: dict[str, ViewHelp] = {
         "1 − T[g, g] p(g) / Σ T[g, y] p(y): p(y) falls with how far a class is behind the best, T says how "
         "often an image of y is called g, clear or not; both are fitted to the labels. What is kept or "
         "relabelled in the spot check corrects it, as that is a fair sample of the list; ± is by how much it "
-        "is off at most, nine times in ten.",
+        "may be off: nine in ten by calculation, eight to nine in ten in our benchmarks.",
         "Do the spot check first (Show): it ends where the expected precision of the labels that are "
         "expected to be wrong is known within five points. Then do the list from its head. ↓ and ↑ move, k "
         "keeps the label, r relabels, f flags, u undoes. Decisions are kept with your name and the time; "

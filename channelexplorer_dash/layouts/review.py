@@ -185,7 +185,7 @@ def _row(view: View, review: LabelReview, position: int, row: ImageRow, urls: Ur
     name = review.class_names[proposed]
     precision = percent(float(review.precision[position]))
     margin = float(review.margin[position])
-    expected = f"expected precision up to here {precision}, {give_or_take(margin)} nine times in ten"
+    expected = f"expected precision up to here {precision}, {give_or_take(margin)}"
     score = float(review.score[position])
     ways = ", ".join(
         f"{title} {float(values[position]):.2f}"

@@ -74,7 +74,7 @@ class LabelReview:
     precision
         float64 (n,): expected share of wrong labels among those up to each row.
     margin
-        float64 (n,): by how much that is off at most, nine times in ten.
+        float64 (n,): by how much that is off at most, with a probability of nine in ten.
     layers
         Names of the layers that were looked at.
     class_names
