@@ -235,18 +235,19 @@ def expected_overlap(sets: BitArray, labels: npt.ArrayLike, threads: int = 1) ->
     given = label_array(labels, len(packed))
     images = np.unique(given, return_counts=True)[1]
     K, channels = len(images), 64 * packed.shape[1]
-    if int(images.max()) ** 2 * channels > np.iinfo(np.int32).max:
-        # Where classes are as large as that there are few, and any product is quick.
-        counts = np.zeros((K, channels))
-        sizes = _count(packed, given, images, counts, threads)
-        return _quotients(counts @ counts.T, np.multiply.outer(sizes, images))
-    small = aligned((-(-K // TILE) * TILE, channels), np.int16)
-    sizes = _count(packed, given, images, small, threads)
+    most = int(images.max())
+    kind = np.int16 if most <= np.iinfo(np.int16).max else np.int32
+    counts = aligned((-(-K // TILE) * TILE, channels), kind)
+    sizes = _count(packed, given, images, counts, threads)
+    # No sum of products is larger than the sets of one class times the images of another.
+    if kind is np.int32 or most * int(sizes.max()) > np.iinfo(np.int32).max:
+        wide = counts[:K].astype(np.float64)
+        return _quotients(wide @ wide.T, np.multiply.outer(sizes, images))
     members, active = images.astype(np.float64), sizes.astype(np.float64)
     overlap = np.empty((K, K), np.float32)
 
     def write(part: slice) -> None:
-        write_overlap(small, members, active, part.start, part.stop, overlap)
+        write_overlap(counts, members, active, part.start, part.stop, overlap)
 
     # The last classes have the most others before them.
     for _ in each(write, list(chunks(K, 1, _CLASSES))[::-1], threads):
