@@ -16,6 +16,8 @@ from channelexplorer_dash.settings import Settings, load_settings
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / "data" / "photos.toml"
 FASHION = ROOT / "data" / "fashion.toml"
+# What takes minutes, in the order in which it starts: so that no lane is left with a long folder at the end.
+LONG = ("browser", "engine", "use_cases", "explorer", "server", "extraction", "core")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # Machines that run tests are shared: a slow example says nothing about the code.
@@ -26,10 +28,21 @@ hypothesis_settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a browser test try three times: on a starved machine a browser loses races that no person would."""
+    """Prepare the tests for a starved machine, and for lanes.
+
+    A browser test may try three times: on a starved machine a browser loses races that no person would. With
+    ``-n``, a folder stays in one lane, as its tests share servers, engines and stores.
+    """
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=2))
+        item.add_marker(pytest.mark.xdist_group(lane(item)))
+    items.sort(key=lambda item: LONG.index(lane(item)) if lane(item) in LONG else len(LONG))
+
+
+def lane(item: pytest.Item) -> str:
+    """Return the folder of a test, or its file where that lies at the top."""
+    return item.path.relative_to(ROOT / "tests").parts[0]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
