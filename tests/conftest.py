@@ -16,7 +16,7 @@ from channelexplorer_dash.settings import Settings, load_settings
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / "data" / "photos.toml"
 FASHION = ROOT / "data" / "fashion.toml"
-# What takes minutes, in the order in which it starts: so that no lane is left with a long folder at the end.
+# The folders that take minutes.
 LONG = ("browser", "engine", "use_cases", "explorer", "server", "extraction", "core")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -27,16 +27,19 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("house")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Prepare the tests for a starved machine, and for lanes.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Prepare a test for a starved machine, and for lanes.
 
     A browser test may try three times: on a starved machine a browser loses races that no person would. With
     ``-n``, a folder stays in one lane, as its tests share servers, engines and stores.
     """
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.flaky(reruns=2))
-        item.add_marker(pytest.mark.xdist_group(lane(item)))
+    if item.get_closest_marker("browser"):
+        item.add_marker(pytest.mark.flaky(reruns=2))
+    item.add_marker(pytest.mark.xdist_group(lane(item)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have long folders begin first, so that no lane is left with one of them at the end."""
     items.sort(key=lambda item: LONG.index(lane(item)) if lane(item) in LONG else len(LONG))
 
 
