@@ -81,7 +81,7 @@ chromium:
 
 .PHONY: test
 test: $(VENV)/.dev chromium  ## Run every test (PYTEST_ARGS adds arguments)
-	$(BIN)/python -m pytest -n $(LANES) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(LANES) $(PYTEST_ARGS)
 
 .PHONY: quick
 quick: $(VENV)/.dev  ## Run the tests that take seconds and need no browser

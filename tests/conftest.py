@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.settings import Settings, load_settings
@@ -27,25 +29,34 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("house")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Prepare a test for a starved machine, and for lanes.
-
-    A browser test may try three times: on a starved machine a browser loses races that no person would. With
-    ``-n``, a folder stays in one lane, as its tests share servers, engines and stores.
-    """
-    if item.get_closest_marker("browser"):
-        item.add_marker(pytest.mark.flaky(reruns=2))
-    item.add_marker(pytest.mark.xdist_group(lane(item)))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have long folders begin first, so that no lane is left with one of them at the end."""
-    items.sort(key=lambda item: LONG.index(lane(item)) if lane(item) in LONG else len(LONG))
+    """Let a browser test try three times, and long folders begin first.
+
+    On a starved machine a browser loses races that no person would. A long folder that begins last would keep
+    one lane busy, and the other waiting.
+    """
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=2))
+    items.sort(key=lambda item: LONG.index(folder) if (folder := lane(item.nodeid)) in LONG else len(LONG))
 
 
-def lane(item: pytest.Item) -> str:
+def lane(nodeid: str) -> str:
     """Return the folder of a test, or its file where that lies at the top."""
-    return item.path.relative_to(ROOT / "tests").parts[0]
+    return Path(nodeid.partition("::")[0]).parts[1]
+
+
+class Lanes(LoadScopeScheduling):
+    """With ``-n``, a folder stays in one lane: its tests share servers, engines and stores."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return lane(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    """Return what hands the tests out, in the order in which they were collected."""
+    config.option.loadscopereorder = False
+    return Lanes(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
