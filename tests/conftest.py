@@ -18,8 +18,10 @@ from channelexplorer_dash.settings import Settings, load_settings
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / "data" / "photos.toml"
 FASHION = ROOT / "data" / "fashion.toml"
-# The folders that take minutes.
-LONG = ("browser", "engine", "use_cases", "explorer", "server", "extraction", "core")
+# What takes minutes.
+LONG = ("browser", "engine", "browser/apart", "use_cases", "explorer", "extraction")
+# Of the browser's tests, those with servers of their own.
+APART = ("test_explore.py", "test_jobs.py", "test_side_by_side.py", "test_two_models.py")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # Machines that run tests are shared: a slow example says nothing about the code.
@@ -42,12 +44,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def lane(nodeid: str) -> str:
-    """Return the folder of a test, or its file where that lies at the top."""
-    return Path(nodeid.partition("::")[0]).parts[1]
+    """Return the folder of a test, or its file where that lies at the top; the browser's is in two parts."""
+    file = Path(nodeid.partition("::")[0])
+    return "browser/apart" if file.match("browser/*") and file.name in APART else file.parts[1]
 
 
 class Lanes(LoadScopeScheduling):
-    """With ``-n``, a folder stays in one lane: its tests share servers, engines and stores."""
+    """With ``-n``, a folder stays in one lane: its tests share servers, engines and stores.
+
+    A lane takes the next folder, in the order of the collection, when it is through with one.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return lane(nodeid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +16,15 @@ from tests.browser.conftest import SERVED, Open
 from tests.browser.screen import VIEWS, Screen
 from tests.browser.serving import Server, procfile_command, serving
 from tests.engine.processes import CONFIG, slow_settings
+from tests.engine.slow_model import HELD
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 LAYER = "second"
 QUERY = f"?per_class=12&projection=pca&layer={LAYER}"
-# Of a model that takes a moment for each batch; so many batches that a test can come in between.
-BATCH_SIZE = 10
+# Of a model that is held after so many batches, until the test has seen and done what it does meanwhile.
+BATCH_SIZE = 20
+STOPS = ("20", "40", "60")
 # Keeps a list of all that a status line says, from now on.
 RECORD = """line => {
   const bar = line.querySelector('[role=progressbar]'), label = line.querySelector('.ce-status-label');
@@ -44,7 +47,13 @@ def told(screen: Screen) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def holding(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file that holds the slow model, whatever the machine does meanwhile."""
+    return tmp_path_factory.mktemp("holding") / "batches"
+
+
+@pytest.fixture(scope="module")
+def slow_server(tmp_path_factory: pytest.TempPathFactory, holding: Path) -> Iterator[Server]:
     """Return a server of the slow model, on an empty store."""
     folder = tmp_path_factory.mktemp("jobs")
     config = folder / "slow.toml"
@@ -53,9 +62,17 @@ def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         **SERVED,
         "CHANNELEXPLORER_CONFIG": str(config),
         "CHANNELEXPLORER_BATCH_SIZE": str(BATCH_SIZE),
+        HELD: str(holding),
     }
     with serving(procfile_command(), folder / "store", folder, "jobs", variables) as running:
         yield running
+
+
+@pytest.fixture
+def held(holding: Path) -> Iterator[Path]:
+    """Return the file that holds the slow model; afterwards it is not held."""
+    yield holding
+    holding.unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -65,8 +82,9 @@ def page(browse: Open, slow_server: Server) -> Screen:
 
 
 def test_a_fresh_layer_shows_progress_and_can_be_stopped_and_resumed(
-    page: Screen, slow_server: Server
+    page: Screen, slow_server: Server, held: Path
 ) -> None:
+    held.write_text(STOPS[0])
     screen = page.go(QUERY)
     line = screen.part("panel", "status", LAYER)
     line.locator("[role=progressbar]").wait_for()
@@ -81,6 +99,7 @@ def test_a_fresh_layer_shows_progress_and_can_be_stopped_and_resumed(
     screen.part("panel", "cancel", LAYER).click()
     retry = screen.part("panel", "retry", LAYER)
     retry.wait_for()
+    held.write_text(STOPS[1])
     assert retry.inner_text() == "Compute again"
     assert not line.locator("[role=progressbar]").is_visible()
     assert "Cancelled" in line.inner_text()
@@ -91,7 +110,10 @@ def test_a_fresh_layer_shows_progress_and_can_be_stopped_and_resumed(
 
     retry.click()
     bar.wait_for()
+    screen.eventually(lambda: told(screen), lambda found: len({done for done, _ in found if done}) >= 1)
+    held.write_text(STOPS[2])
     screen.eventually(lambda: told(screen), lambda found: len({done for done, _ in found if done}) >= 2)
+    held.unlink()
     screen.settle()
     values = [done for done, _ in told(screen)]
     assert 0 < max(values) <= 100
@@ -106,8 +128,9 @@ def test_a_fresh_layer_shows_progress_and_can_be_stopped_and_resumed(
     assert screen.points(LAYER)["x"] == pytest.approx(found.value.xy[:, 0].tolist())
 
 
-def test_the_list_of_jobs_says_what_is_computed(page: Screen) -> None:
+def test_the_list_of_jobs_says_what_is_computed(page: Screen, held: Path) -> None:
     screen = page.open(QUERY)
+    held.write_text("0")
     screen.page.locator(f"#{ids.SUMMARY}").select_option("above_otsu")
     screen.eventually(lambda: screen.selection().view.summary, "above_otsu")
     # The page is built anew: a click on the old one would be lost.
@@ -116,5 +139,6 @@ def test_the_list_of_jobs_says_what_is_computed(page: Screen) -> None:
     jobs = screen.page.locator(f"#{ids.JOBS_LIST}")
     jobs.wait_for()
     screen.eventually(jobs.inner_text, lambda text: "slow over 1,797 images of digits" in text)
+    held.unlink()
     screen.settle()
     screen.eventually(jobs.inner_text, lambda text: "Nothing is being computed" in text)
