@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt
 PYTEST_ARGS ?=
+# How many tests run at once: much of their time they wait for browsers and processes. 0 is one after the other.
+LANES ?= 2
 
 CONFIGS = $(foreach file,$(wildcard data/photos.toml data/fashion.toml),--config $(file))
 SOURCES = $(shell find channelexplorer_dash callbacks assets -type f -not -path '*/__pycache__/*')
@@ -79,7 +81,7 @@ chromium:
 
 .PHONY: test
 test: $(VENV)/.dev chromium  ## Run every test (PYTEST_ARGS adds arguments)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(LANES) $(PYTEST_ARGS)
 
 .PHONY: quick
 quick: $(VENV)/.dev  ## Run the tests that take seconds and need no browser

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.conftest import SERVED, Open
+from tests.browser.conftest import Open
 from tests.browser.drawing import clear_lasso
-from tests.browser.host_application import FIRST, SECOND
+from tests.browser.host_application import FIRST, SECOND, SETTINGS
 from tests.browser.screen import FIGURE
-from tests.browser.serving import Server, serving
+from tests.browser.serving import LINGER_SECONDS, Server, serving
 from tests.browser.test_side_by_side import draw_lasso, frames, read
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -25,7 +26,15 @@ QUERY = "?per_class=12&projection=pca&layer=layer4.0"
 @pytest.fixture(scope="module")
 def hosting(server: Server) -> Iterator[Server]:
     """Return the host, on the store of the demo: what that has computed is there for the mounts as well."""
-    with serving(COMMAND, server.store, server.log.parent, "host", SERVED, keeps_engine=True) as running:
+    settings = {
+        "store": str(server.store),
+        "threads": 1,
+        "engine_linger_seconds": LINGER_SECONDS,
+        "poll_milliseconds": 200,
+        "webgl_points": 1500,
+    }
+    variables = {SETTINGS: json.dumps(settings)}
+    with serving(COMMAND, server.store, server.log.parent, "host", variables, keeps_engine=True) as running:
         yield running
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +16,13 @@ from tests.browser.conftest import SERVED, Open
 from tests.browser.screen import VIEWS, Screen
 from tests.browser.serving import Server, procfile_command, serving
 from tests.engine.processes import CONFIG, slow_settings
+from tests.engine.slow_model import HELD
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 LAYER = "second"
 QUERY = f"?per_class=12&projection=pca&layer={LAYER}"
-# Of a model that takes a moment for each batch; so many batches that a test can come in between.
+# Of a model that takes a moment for each batch; so many batches that progress can be seen.
 BATCH_SIZE = 10
 # Keeps a list of all that a status line says, from now on.
 RECORD = """line => {
@@ -44,7 +46,13 @@ def told(screen: Screen) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def holding(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file that holds the slow model, whatever the machine does meanwhile."""
+    return tmp_path_factory.mktemp("holding") / "batches"
+
+
+@pytest.fixture(scope="module")
+def slow_server(tmp_path_factory: pytest.TempPathFactory, holding: Path) -> Iterator[Server]:
     """Return a server of the slow model, on an empty store."""
     folder = tmp_path_factory.mktemp("jobs")
     config = folder / "slow.toml"
@@ -53,9 +61,17 @@ def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         **SERVED,
         "CHANNELEXPLORER_CONFIG": str(config),
         "CHANNELEXPLORER_BATCH_SIZE": str(BATCH_SIZE),
+        HELD: str(holding),
     }
     with serving(procfile_command(), folder / "store", folder, "jobs", variables) as running:
         yield running
+
+
+@pytest.fixture
+def held(holding: Path) -> Iterator[Path]:
+    """Return the file that holds the slow model; afterwards it is not held."""
+    yield holding
+    holding.unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -65,11 +81,13 @@ def page(browse: Open, slow_server: Server) -> Screen:
 
 
 def test_a_fresh_layer_shows_progress_and_can_be_stopped_and_resumed(
-    page: Screen, slow_server: Server
+    page: Screen, slow_server: Server, held: Path
 ) -> None:
     screen = page.go(QUERY)
     line = screen.part("panel", "status", LAYER)
     line.locator("[role=progressbar]").wait_for()
+    # From here to its cancelling, the job stands still: a busy machine cannot miss it.
+    held.write_text("0")
     line.evaluate(RECORD)
     for view in VIEWS:
         assert "is-waiting" in (screen.part(view, "card", LAYER).get_attribute("class") or "")
@@ -81,6 +99,7 @@ def test_a_fresh_layer_shows_progress_and_can_be_stopped_and_resumed(
     screen.part("panel", "cancel", LAYER).click()
     retry = screen.part("panel", "retry", LAYER)
     retry.wait_for()
+    held.unlink()
     assert retry.inner_text() == "Compute again"
     assert not line.locator("[role=progressbar]").is_visible()
     assert "Cancelled" in line.inner_text()
@@ -106,8 +125,9 @@ def test_a_fresh_layer_shows_progress_and_can_be_stopped_and_resumed(
     assert screen.points(LAYER)["x"] == pytest.approx(found.value.xy[:, 0].tolist())
 
 
-def test_the_list_of_jobs_says_what_is_computed(page: Screen) -> None:
+def test_the_list_of_jobs_says_what_is_computed(page: Screen, held: Path) -> None:
     screen = page.open(QUERY)
+    held.write_text("0")
     screen.page.locator(f"#{ids.SUMMARY}").select_option("above_otsu")
     screen.eventually(lambda: screen.selection().view.summary, "above_otsu")
     # The page is built anew: a click on the old one would be lost.
@@ -116,5 +136,6 @@ def test_the_list_of_jobs_says_what_is_computed(page: Screen) -> None:
     jobs = screen.page.locator(f"#{ids.JOBS_LIST}")
     jobs.wait_for()
     screen.eventually(jobs.inner_text, lambda text: "slow over 1,797 images of digits" in text)
+    held.unlink()
     screen.settle()
     screen.eventually(jobs.inner_text, lambda text: "Nothing is being computed" in text)

@@ -54,7 +54,11 @@ def test_a_shared_link_restores_the_view_in_another_browser(browse: Open, server
     page.locator(f"#{ids.SORTING}").select_option("count")
     page.locator(f"#{ids.JACCARD_ORDER}").get_by_text("Hierarchy").click()
     page.locator(f"#{ids.GRANULARITY}").get_by_text("Leaves").click()
-    ada.part("layers", "row", "layer3.0.conv2").click()
+    row = ada.part("layers", "row", "layer3.0.conv2")
+    row.wait_for()
+    # A list that is still drawn anew loses the click.
+    ada.settle()
+    row.click()
     ada.eventually(lambda: len(ada.panels()), 3)
     ada.settle()
     ada.eventually(lambda: ada.figure("scatterplot", "layer4.0")["method"], "pca")

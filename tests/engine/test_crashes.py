@@ -93,8 +93,8 @@ def test_a_killed_engine_loses_only_the_shard_at_hand(
 def test_effects_go_on_after_a_worker_and_a_scheduler_were_killed(
     store: Path, seen: Path, tmp_path: Path
 ) -> None:
-    def measured(folder: Path, *kills: Callable[[Path], None]) -> dict[str, bytes]:
-        explorer = Explorer(slow_settings(folder, effect_images=240))
+    def measured(folder: Path, *kills: Callable[[Path], None], **flags: object) -> dict[str, bytes]:
+        explorer = Explorer(slow_settings(folder, effect_images=240, **flags))
         settled(lambda: ask(explorer))
         done = 0
         for killed in kills:
@@ -112,7 +112,7 @@ def test_effects_go_on_after_a_worker_and_a_scheduler_were_killed(
         return isinstance(explorer.effects(SLOW_VIEW, "second"), Pending) and len(shards(folder)) > parts
 
     (tmp_path / "quiet").mkdir()
-    undisturbed = measured(tmp_path / "quiet" / "store")
+    undisturbed = measured(tmp_path / "quiet" / "store", engine="inline")
     assert measured(store, kill_worker, kill_scheduler) == undisturbed
 
 
