@@ -28,8 +28,8 @@ _AS_IT_IS, _WIDTHS = np.array([1.0, 1.0, 0.0]), np.array([0.5, 1.0, 1.0])
 _NINE_IN_TEN = 1.645
 WITHIN = 0.05
 """The margin at which the expected precision is taken for known."""
-# Labels of the sample without which it never is.
-_FEWEST = 10
+FEWEST = 10
+"""Labels of the sample without which it never is."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class CheckedRanking:
         """
         n = self.expected_wrong
         margin = max(self.margin[n - 1], self.margin[(n + 1) // 2 - 1])
-        return self.checks >= min(_FEWEST, len(self.chance)) and bool(margin <= WITHIN)
+        return self.checks >= min(FEWEST, len(self.chance)) and bool(margin <= WITHIN)
 
 
 def spot_check(chances: DoubleArray, count: int) -> IntArray:
