@@ -28,8 +28,8 @@ _AS_IT_IS, _WIDTHS = np.array([1.0, 1.0, 0.0]), np.array([0.5, 1.0, 1.0])
 _NINE_IN_TEN = 1.645
 WITHIN = 0.05
 """The margin at which the expected precision is taken for known."""
-# Labels of the sample without which it never is.
-_FEWEST = 10
+FEWEST = 10
+"""Labels of the sample without which it never is."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class CheckedRanking:
         """
         n = self.expected_wrong
         margin = max(self.margin[n - 1], self.margin[(n + 1) // 2 - 1])
-        return self.checks >= min(_FEWEST, len(self.chance)) and bool(margin <= WITHIN)
+        return self.checks >= min(FEWEST, len(self.chance)) and bool(margin <= WITHIN)
 
 
 def spot_check(chances: DoubleArray, count: int) -> IntArray:
@@ -128,11 +128,11 @@ def checked_ranking(
     places: IntArray = np.asarray(decided, dtype=np.int64)
     findings: BoolArray = np.asarray(wrong, dtype=np.bool_)
     is_sampled = np.isin(places, sample)
-    best, covariance = _fitted(chances, places[is_sampled], findings[is_sampled])
-    corrected = chances.copy()
+    corrected, covariance = chances.copy(), np.diag(_WIDTHS**2)
     if is_sampled.any():
         from scipy.special import expit
 
+        best, covariance = _fitted(chances, places[is_sampled], findings[is_sampled])
         corrected = expit(_evidence(chances, _LEAST_OF_ALL) @ best)
     spread = corrected * (1 - corrected)
     spread[places] = 0.0

@@ -98,6 +98,9 @@ def find_head(
         result = visit_layers(module, images, dense, visit, output=True, precision=precision)
     logits = first_tensor(result)
     assert logits is not None
+    if logits.isnan().any():
+        # Nothing is equal to NaN, not even the outputs of the head that gave it.
+        raise NoHeadError("its outputs hold NaN.")
     if not calls:
         raise NoHeadError(f"no linear layer of it has {description.outputs:,} outputs, as many as the model.")
     for name, call in reversed(calls.items()):

@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.core.label_checks import FEWEST, WITHIN
 from channelexplorer_dash.explorer.labels import LabelList
 from channelexplorer_dash.layouts.attributes import aria, data, marks_image
 from channelexplorer_dash.layouts.controls import select
@@ -134,14 +135,22 @@ def _spot_check(found: LabelList) -> str:
     """Return how well the expected precision is known, and what would make it known better."""
     review = found.review
     many = max(1, round(review.expected_wrong))
-    share, margin = float(review.precision[many - 1]), float(review.margin[many - 1])
-    said = f"Expected precision of the first {many:,}: {percent(share)} {give_or_take(margin)}."
+    # Both that the spot check looks at: CheckedRanking.is_known.
+    depths = tuple(dict.fromkeys((many, (many + 1) // 2)))
+    said = ", ".join(
+        f"of the first {n:,}: {percent(float(review.precision[n - 1]))} "
+        f"{give_or_take(float(review.margin[n - 1]))}"
+        for n in depths
+    )
     left = "no more to ask"
     if found.is_known:
         left = "done"
     elif found.unchecked:
-        left = f"at most {found.unchecked:,} more, until it is ±5"
-    return f"{said} Spot check: {review.checks:,} decided, {left}."
+        least = min(FEWEST, len(review.image_ids)) - review.checks
+        fewest = f"at least {least:,} and " if 0 < least < found.unchecked else ""
+        until = f"until {'both are' if len(depths) > 1 else 'it is'} {give_or_take(WITHIN)}"
+        left = f"{fewest}at most {found.unchecked:,} more, {until}"
+    return f"Expected precision {said}. Spot check: {review.checks:,} decided, {left}."
 
 
 def review_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from channelexplorer_dash.models.description import Layer
@@ -24,8 +25,8 @@ def percent(share: float) -> str:
 
 
 def give_or_take(margin: float) -> str:
-    """Return by how many percents a share may be off."""
-    return f"±{percent(margin).removesuffix(' %')}"
+    """Return by how many percents a share may be off at most: rounded up, but for the last bits."""
+    return f"±{math.ceil(round(100 * margin, 6))}"
 
 
 def file_name(*parts: str) -> str:

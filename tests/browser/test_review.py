@@ -58,3 +58,8 @@ def test_labels_are_reviewed_by_keys(screen: Screen, explorer: Explorer) -> None
     screen.eventually(listed, [before[1]])
     assert page.locator(".ce-review-list .ce-decision.is-relabel").count() == 1
     assert current.count() == 1
+    # Names and numbers have room beside each other in the smallest window.
+    page.set_viewport_size({"width": 1280, "height": 720})
+    labels = rows.locator(".ce-review-labels")
+    room = "e => e.scrollWidth <= e.clientWidth && e.getClientRects().length === 1 && e.offsetHeight < 24"
+    screen.eventually(lambda: labels.first.evaluate(room), True)

@@ -78,7 +78,7 @@ def test_a_page_of_the_list_is_shown_in_the_order_of_suspicion(
     children, facts = call(functions["list_labels"], "key", None, "all", "check", 0, computed.to_json())
     assert 0 < len(rows(children)) <= 25
     assert "Expected precision of the first" in str(facts)
-    assert "Spot check: 0 decided, at most" in str(facts)
+    assert "Spot check: 0 decided, at least 10 and at most" in str(facts)
     with pytest.raises(PreventUpdate):
         call(functions["list_labels"], None, None, "all", "all", 0, computed.to_json())
     with pytest.raises(SelectionError):

@@ -121,6 +121,13 @@ def test_outputs_that_are_not_the_last_layers_own(module: nn.Module) -> None:
         head_of(module)
 
 
+def test_outputs_that_are_no_numbers() -> None:
+    module = After(same)
+    module.last.weight.data[1, 2] = torch.nan
+    with pytest.raises(NoHeadError, match="outputs hold NaN"):
+        head_of(module)
+
+
 def test_outputs_that_no_linear_layer_has() -> None:
     module = After(lambda x: torch.cat([x, x[:, :1]], 1))
     with pytest.raises(NoHeadError, match="no linear layer of it has 4 outputs"):
