@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.harness import Claim
+from channelexplorer_dash.choices import Granularity
 from channelexplorer_dash.extraction.fitting import batch_size
 from channelexplorer_dash.extraction.forward import run_batch, visit_layers
 from channelexplorer_dash.extraction.layers import describe
@@ -25,7 +26,6 @@ from channelexplorer_dash.extraction.running import as_input, place
 from channelexplorer_dash.extraction.shards import choose_device
 from channelexplorer_dash.models.build import BuiltModel, build
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.selection import Granularity
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import ModelSpec
 

@@ -16,12 +16,13 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.harness import ROOT
+from channelexplorer_dash.choices import Summary
 from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.labels import review_layers
 from channelexplorer_dash.results.answers import Answer, Pending, T
-from channelexplorer_dash.selection import Summary, View
+from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import Settings, load_settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, Store

@@ -10,6 +10,7 @@ from dash.exceptions import PreventUpdate
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import control as lines
+from channelexplorer_dash.choices import check_measure
 from channelexplorer_dash.errors import ChannelExplorerError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.figures.apart import apart_figure
@@ -25,7 +26,7 @@ from channelexplorer_dash.layouts.measures_panel import (
     steps_note,
 )
 from channelexplorer_dash.results.answers import Pending
-from channelexplorer_dash.selection import View, check_measure
+from channelexplorer_dash.selection import View
 
 STATE = ids.part("measures", "state", MEASURES_LINE)
 

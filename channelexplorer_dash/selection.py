@@ -8,54 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
+from channelexplorer_dash.choices import (
+    Distance,
+    Granularity,
+    JaccardMode,
+    JaccardOrder,
+    LayersAs,
+    Leaves,
+    Measure,
+    Normalisation,
+    Projection,
+    Show,
+    Sorting,
+    Summary,
+    Switch,
+    check_one_of,
+)
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.indices import decode_indices, encode_indices
-
-Summary = Literal[
-    "l2", "rms", "mean", "max_abs", "active_fraction", "p90", "above_mean", "above_otsu", "spectral"
-]
-Normalisation = Literal["none", "minmax", "zscore", "image_l1"]
-Granularity = Literal["stage", "block", "leaf"]
-LayersAs = Literal["list", "graph"]
-Projection = Literal["pca", "umap", "tsne", "mds"]
-JaccardMode = Literal["auto", "images", "classes"]
-JaccardOrder = Literal["class", "hierarchy"]
-Distance = Literal["jaccard", "centroid"]
-Switch = Literal["off", "on"]
-Leaves = Literal["classes", "subclasses"]
-Show = Literal["page", "side", "panels"]
-Sorting = Literal[
-    "variance",
-    "pairwise",
-    "count",
-    "edge_weight",
-    "none",
-    "f",
-    "eta_squared",
-    "mutual_information",
-    "selectivity",
-    "auroc",
-    "effect",
-    "accuracy_lost",
-]
-Measure = Literal[
-    "knn",
-    "thornton",
-    "centroid",
-    "probe",
-    "silhouette",
-    "silhouette_squared",
-    "gdv",
-    "calinski_harabasz",
-    "davies_bouldin",
-    "n2",
-    "nc1",
-    "nc2",
-    "hubness",
-]
 
 MAX_QUERY_CHARACTERS = 8_000
 MAX_PANELS = 4
@@ -138,8 +111,8 @@ class View:
     only: tuple[Only, ...] = ()
 
     def __post_init__(self) -> None:
-        _one_of("summary", self.summary, get_args(Summary))
-        _one_of("normalisation", self.normalisation, get_args(Normalisation))
+        check_one_of("summary", self.summary, get_args(Summary))
+        check_one_of("normalisation", self.normalisation, get_args(Normalisation))
         if self.classes is not None and not self.classes:
             raise SelectionError("No class is chosen. Choose at least one class in the Dataset View.")
         if self.per_class < 0:
@@ -196,9 +169,9 @@ class Grouping:
     leaves: Leaves = "classes"
 
     def __post_init__(self) -> None:
-        _one_of("number of clusters", self.clusters, ("auto", *map(str, range(1, MAX_CLUSTERS + 1))))
-        _one_of("distance", self.distance, get_args(Distance))
-        _one_of("kind of leaves", self.leaves, get_args(Leaves))
+        check_one_of("number of clusters", self.clusters, ("auto", *map(str, range(1, MAX_CLUSTERS + 1))))
+        check_one_of("distance", self.distance, get_args(Distance))
+        check_one_of("kind of leaves", self.leaves, get_args(Leaves))
 
     @property
     def k(self) -> int | None:
@@ -297,15 +270,15 @@ class Selection:
     marks: Marks = field(default_factory=Marks)
 
     def __post_init__(self) -> None:
-        _one_of("granularity", self.granularity, get_args(Granularity))
-        _one_of("way of showing layers", self.layers_as, get_args(LayersAs))
-        _one_of("projection", self.projection, get_args(Projection))
-        _one_of("Jaccard mode", self.jaccard, get_args(JaccardMode))
-        _one_of("order", self.order, get_args(JaccardOrder))
-        _one_of("sorting", self.sorting, get_args(Sorting))
-        _one_of("measure", self.measure, get_args(Measure))
-        _one_of("setting of the trajectories", self.trajectories, get_args(Switch))
-        _one_of("way of showing models", self.show, get_args(Show))
+        check_one_of("granularity", self.granularity, get_args(Granularity))
+        check_one_of("way of showing layers", self.layers_as, get_args(LayersAs))
+        check_one_of("projection", self.projection, get_args(Projection))
+        check_one_of("Jaccard mode", self.jaccard, get_args(JaccardMode))
+        check_one_of("order", self.order, get_args(JaccardOrder))
+        check_one_of("sorting", self.sorting, get_args(Sorting))
+        check_one_of("measure", self.measure, get_args(Measure))
+        check_one_of("setting of the trajectories", self.trajectories, get_args(Switch))
+        check_one_of("way of showing models", self.show, get_args(Show))
         Grouping(self.clusters, self.distance, self.leaves)
         if len(self.layers) > MAX_PANELS:
             raise SelectionError(f"At most {MAX_PANELS} panels can be open at once.")
@@ -406,29 +379,3 @@ def _read_marks(single: Mapping[str, str]) -> Marks:
         channel=ChannelMark(layer, int(index)) if channel else None,
         pair=PairMark(pair_layer, int(first), int(second)) if pair else None,
     )
-
-
-def check_projection(value: object) -> None:
-    """Raise SelectionError where a projection that a page sent is none: it becomes part of a job's key."""
-    _one_of("projection", value, get_args(Projection))
-
-
-def check_sorting(value: object) -> None:
-    """Raise SelectionError where a sorting that a page sent is none."""
-    _one_of("sorting", value, get_args(Sorting))
-
-
-def check_measure(value: object) -> None:
-    """Raise SelectionError where a measure that a page sent is none."""
-    _one_of("measure", value, get_args(Measure))
-
-
-def check_granularity(value: object) -> None:
-    """Raise SelectionError where a granularity that a page sent is none."""
-    _one_of("granularity", value, get_args(Granularity))
-
-
-def _one_of(what: str, value: object, known: Iterable[object]) -> None:
-    if value not in known:
-        names = ", ".join(map(str, known))
-        raise SelectionError(f"There is no {what} {str(value)[:40]!r}. Choose one of {names}.")

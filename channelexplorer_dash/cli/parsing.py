@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any, get_args
 
+from channelexplorer_dash.choices import Granularity, Summary
 from channelexplorer_dash.cli import commands
-from channelexplorer_dash.selection import Granularity, Summary
 
 _EXAMPLES = """\
 examples:

@@ -1,6 +1,6 @@
 """Summaries: one number per image and channel, from an activation map.
 
-These are the plain NumPy forms of the names in :data:`channelexplorer_dash.selection.Summary`, in double
+These are the plain NumPy forms of the names in :data:`channelexplorer_dash.choices.Summary`, in double
 precision, against which the forms that run on the device are checked. ``l2`` is what the ChannelExplorer
 paper names (arXiv 2505.04647, section on activation summaries); ``spectral`` is what its program computes
 under that name.

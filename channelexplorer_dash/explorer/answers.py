@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from channelexplorer_dash.choices import Distance, JaccardMode, JaccardOrder, Projection, Sorting
 from channelexplorer_dash.core.active import unpacked
 from channelexplorer_dash.core.arrays import DoubleArray, IntArray
 from channelexplorer_dash.core.channels import order as channel_order
@@ -20,18 +21,7 @@ from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results.answers import Answer, Pending, Ready, Sample
 from channelexplorer_dash.results.channels import ChannelDetail
 from channelexplorer_dash.results.views import ClassJaccard, Heatmap, ImageJaccard, PairDetail, Scatter
-from channelexplorer_dash.selection import (
-    ChannelMark,
-    Distance,
-    Grouping,
-    JaccardMode,
-    JaccardOrder,
-    Marks,
-    PairMark,
-    Projection,
-    Sorting,
-    View,
-)
+from channelexplorer_dash.selection import ChannelMark, Grouping, Marks, PairMark, View
 from channelexplorer_dash.store import Kind, digest, schema
 
 if TYPE_CHECKING:

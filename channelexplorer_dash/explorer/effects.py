@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from channelexplorer_dash.choices import Sorting
 from channelexplorer_dash.core.contribution import ChannelEffects
 from channelexplorer_dash.core.sampling import stratified
 from channelexplorer_dash.errors import SelectionError
@@ -19,7 +20,7 @@ from channelexplorer_dash.models.description import ModelDescription
 from channelexplorer_dash.results.answers import Answer, Pending, Ready
 from channelexplorer_dash.results.channels import ScorecardTable
 from channelexplorer_dash.results.views import Heatmap
-from channelexplorer_dash.selection import Marks, Sorting
+from channelexplorer_dash.selection import Marks
 from channelexplorer_dash.store import Kind, digest, schema
 
 if TYPE_CHECKING:

@@ -6,6 +6,19 @@ import threading
 
 import numpy as np
 
+from channelexplorer_dash.choices import (
+    Distance,
+    Granularity,
+    JaccardMode,
+    JaccardOrder,
+    Measure,
+    Projection,
+    Sorting,
+    check_granularity,
+    check_measure,
+    check_projection,
+    check_sorting,
+)
 from channelexplorer_dash.core.arrays import FloatArray, IntArray
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import answers, contributions, effects, measuring, steps
@@ -41,24 +54,7 @@ from channelexplorer_dash.results.views import (
     PairDetail,
     Scatter,
 )
-from channelexplorer_dash.selection import (
-    ChannelMark,
-    Distance,
-    Granularity,
-    Grouping,
-    JaccardMode,
-    JaccardOrder,
-    Marks,
-    Measure,
-    PairMark,
-    Projection,
-    Sorting,
-    View,
-    check_granularity,
-    check_measure,
-    check_projection,
-    check_sorting,
-)
+from channelexplorer_dash.selection import ChannelMark, Grouping, Marks, PairMark, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import Kind
 

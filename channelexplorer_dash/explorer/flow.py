@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from channelexplorer_dash.choices import Granularity
 from channelexplorer_dash.core.flowgraph import FlowNet, Step, chain, collapse, draw
 from channelexplorer_dash.models.description import ModelDescription
 from channelexplorer_dash.results.layers import LayerGraph
-from channelexplorer_dash.selection import Granularity
 
 
 def layer_graph(description: ModelDescription, granularity: Granularity) -> LayerGraph:

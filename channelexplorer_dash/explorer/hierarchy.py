@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from channelexplorer_dash.choices import JaccardOrder
 from channelexplorer_dash.core.arrays import DoubleArray, IntArray
 from channelexplorer_dash.core.clusters import make_up
 from channelexplorer_dash.core.hierarchy import class_linkage, leaf_order, linkage_of, superclasses
@@ -22,7 +23,7 @@ from channelexplorer_dash.errors import DatasetError
 from channelexplorer_dash.explorer.answers import Prepared
 from channelexplorer_dash.results.answers import Answer, Pending, Ready
 from channelexplorer_dash.results.views import ClusterAnswer, Hierarchy, Reference
-from channelexplorer_dash.selection import Grouping, JaccardOrder
+from channelexplorer_dash.selection import Grouping
 from channelexplorer_dash.specs import is_inline_tree
 from channelexplorer_dash.store import Kind, digest
 

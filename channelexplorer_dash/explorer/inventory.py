@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
+from channelexplorer_dash.choices import Granularity, check_granularity
 from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.datasets.base import Dataset
 from channelexplorer_dash.explorer import answers
@@ -25,7 +26,7 @@ from channelexplorer_dash.models.description import ModelDescription, check_name
 from channelexplorer_dash.results.answers import Answer, Job, Pending, Ready, Sample
 from channelexplorer_dash.results.images import ImageRow
 from channelexplorer_dash.results.layers import LayerGraph
-from channelexplorer_dash.selection import Granularity, Selection, View, check_granularity
+from channelexplorer_dash.selection import Selection, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, Store, StoreSize, digest

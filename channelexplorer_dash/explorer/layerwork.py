@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from channelexplorer_dash.choices import Projection
 from channelexplorer_dash.core.arrays import BitArray, DoubleArray, FloatArray, IntArray
 from channelexplorer_dash.core.normalise import Scaling
 from channelexplorer_dash.explorer.answers import PARTS, VIEWS
@@ -26,7 +27,7 @@ from channelexplorer_dash.extraction.plan import (
 from channelexplorer_dash.extraction.samples import read_scaling, readable_sample
 from channelexplorer_dash.models.description import Layer, ModelDescription
 from channelexplorer_dash.results.answers import Answer, Job, PanelStatus, Pending, Ready, Sample
-from channelexplorer_dash.selection import Grouping, Projection, View
+from channelexplorer_dash.selection import Grouping, View
 from channelexplorer_dash.settings import Settings
 from channelexplorer_dash.store import Kind, Store, digest, schema
 

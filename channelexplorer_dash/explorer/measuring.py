@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from channelexplorer_dash.choices import Granularity, Measure, Projection
 from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.extraction.plan import MEASURED, DerivationName, about_key
@@ -15,7 +16,7 @@ from channelexplorer_dash.models.description import Layer, ModelDescription
 from channelexplorer_dash.results.answers import Answer, Job, Pending, Ready
 from channelexplorer_dash.results.layers import ComingApart, LayerFigure, MeasureMatrix, Profile
 from channelexplorer_dash.results.views import Honesty
-from channelexplorer_dash.selection import Granularity, Measure, Projection, View
+from channelexplorer_dash.selection import View
 from channelexplorer_dash.store import Kind, digest
 
 HARDEST = 8

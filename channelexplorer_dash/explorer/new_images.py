@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from channelexplorer_dash.choices import Projection
 from channelexplorer_dash.core.arrays import DoubleArray, IntArray
 from channelexplorer_dash.datasets.base import Dataset
 from channelexplorer_dash.datasets.decode import decode_bytes
@@ -19,7 +20,7 @@ from channelexplorer_dash.explorer.answers import Prepared
 from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results.answers import Answer, Pending, Ready
-from channelexplorer_dash.selection import Projection, View
+from channelexplorer_dash.selection import View
 from channelexplorer_dash.store import Kind, digest
 from channelexplorer_dash.store.keys import is_key
 from channelexplorer_dash.store.tidying import forget_passing

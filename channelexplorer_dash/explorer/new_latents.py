@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from channelexplorer_dash.choices import Projection
 from channelexplorer_dash.datasets.generated import SEED, GeneratedDataset, states_key
 from channelexplorer_dash.datasets.latents import read_latent
 from channelexplorer_dash.errors import DatasetError, SelectionError
@@ -24,7 +25,7 @@ from channelexplorer_dash.extraction.plan import Derivation
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results.answers import Answer, Pending, Ready
 from channelexplorer_dash.results.images import PlacedLatent
-from channelexplorer_dash.selection import Projection, View
+from channelexplorer_dash.selection import View
 from channelexplorer_dash.specs import ModelSpec
 from channelexplorer_dash.store import Kind, digest
 from channelexplorer_dash.store.keys import is_key

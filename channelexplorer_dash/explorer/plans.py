@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channelexplorer_dash.choices import Projection
 from channelexplorer_dash.explorer.catalogue import Catalogue
 from channelexplorer_dash.extraction.plan import (
     FITTED_TO_SOME,
@@ -18,7 +19,7 @@ from channelexplorer_dash.extraction.plan import (
     summary_key,
 )
 from channelexplorer_dash.models.description import Layer
-from channelexplorer_dash.selection import Grouping, Projection, View
+from channelexplorer_dash.selection import Grouping, View
 from channelexplorer_dash.settings import Settings
 
 _OF_S_ITSELF = {"class_pairs", "cka", "matching", "step_measure", "head_collapse", *MEASURED.values()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from channelexplorer_dash.choices import Measure
 from channelexplorer_dash.core.arrays import IntArray
 from channelexplorer_dash.core.steps import STEP_MEASURES
 from channelexplorer_dash.datasets.base import Dataset
@@ -12,7 +13,6 @@ from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer.measuring import AllLayers
 from channelexplorer_dash.results.answers import Answer, Job, Pending, Ready, Sample
 from channelexplorer_dash.results.layers import StepMatrix
-from channelexplorer_dash.selection import Measure
 from channelexplorer_dash.store import Kind, Store, digest
 
 

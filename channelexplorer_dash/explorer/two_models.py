@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from channelexplorer_dash.choices import Granularity
 from channelexplorer_dash.core.arrays import DoubleArray
 from channelexplorer_dash.core.change import layer_beside
 from channelexplorer_dash.datasets.base import Dataset
@@ -19,7 +20,7 @@ from channelexplorer_dash.explorer.layerwork import LayerWork
 from channelexplorer_dash.explorer.measuring import AllLayers
 from channelexplorer_dash.models.description import ModelDescription
 from channelexplorer_dash.results.answers import Answer, Pending, Ready
-from channelexplorer_dash.selection import Granularity, View
+from channelexplorer_dash.selection import View
 from channelexplorer_dash.store import Kind
 
 

@@ -72,7 +72,7 @@ def run_batch(
     taps
         Layers of the model's description.
     summaries
-        Names of :data:`channelexplorer_dash.selection.Summary`.
+        Names of :data:`channelexplorer_dash.choices.Summary`.
     output
         Whether to run to the end and return the logits.
     precision

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
+from channelexplorer_dash.choices import Granularity
 from channelexplorer_dash.errors import ModelError, unknown_name
 from channelexplorer_dash.extraction.axes import token_grid
 from channelexplorer_dash.extraction.forward import split_name
@@ -15,7 +16,6 @@ from channelexplorer_dash.extraction.structure import CONTAINERS, Structure, is_
 from channelexplorer_dash.extraction.tracing import Call, trace
 from channelexplorer_dash.models.build import BuiltModel
 from channelexplorer_dash.models.description import Layer, ModelDescription, check_names
-from channelexplorer_dash.selection import Granularity
 
 _CLASS_TOKENS = frozenset({"cls_token", "class_token"})
 _SHORTCUTS = frozenset({"downsample", "shortcut"})

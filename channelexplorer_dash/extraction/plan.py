@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
+from channelexplorer_dash.choices import Measure
 from channelexplorer_dash.errors import EngineError
 from channelexplorer_dash.extraction.ablation_plan import Ablation as Ablation
 from channelexplorer_dash.extraction.effects_plan import Effects as Effects
@@ -18,7 +19,6 @@ from channelexplorer_dash.extraction.generation_plan import Generation as Genera
 from channelexplorer_dash.extraction.generation_plan import drawn_key as drawn_key
 from channelexplorer_dash.extraction.head_plan import HeadInput as HeadInput
 from channelexplorer_dash.extraction.run_plan import ModelRun as ModelRun
-from channelexplorer_dash.selection import Measure
 from channelexplorer_dash.specs import DatasetSpec, ModelSpec
 from channelexplorer_dash.store import Kind, digest
 from channelexplorer_dash.store import about_key as about_key

@@ -47,7 +47,7 @@ def reduce_activation(activation: Tensor, layer: Layer, summaries: Sequence[str]
         (B, C, H, W), (B, H, W, C), (B, T, C) or (B, C), as ``layer.layout`` says, images cut into parts as
         ``layer.folds`` says; any floating type, any strides.
     summaries
-        Names of :data:`channelexplorer_dash.selection.Summary`.
+        Names of :data:`channelexplorer_dash.choices.Summary`.
 
     Returns
     -------

@@ -7,6 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.choices import Granularity, LayersAs, Measure
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.controls import segmented
 from channelexplorer_dash.layouts.help import help_button
@@ -21,7 +22,6 @@ from channelexplorer_dash.layouts.measures import (
 from channelexplorer_dash.layouts.status import status_line, waiting
 from channelexplorer_dash.layouts.text import shape_text
 from channelexplorer_dash.results.layers import LayerFigure, Profile
-from channelexplorer_dash.selection import Granularity, LayersAs, Measure
 
 PROFILE_LINE = "all"
 """The profile has one status line; its ids have the same keys as those of a panel."""

@@ -11,10 +11,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.choices import Measure
 from channelexplorer_dash.layouts.attributes import aria
 from channelexplorer_dash.layouts.controls import select
 from channelexplorer_dash.results.layers import LayerFigure
-from channelexplorer_dash.selection import Measure
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from channelexplorer_dash import ids
+from channelexplorer_dash.choices import Measure
 from channelexplorer_dash.core.arrays import DoubleArray
 from channelexplorer_dash.core.steps import DECIDABLE, STEP_MEASURES, decidable_from
 from channelexplorer_dash.layouts.attributes import aria, data
@@ -15,7 +16,6 @@ from channelexplorer_dash.layouts.head import head_section
 from channelexplorer_dash.layouts.measures import MEASURES, figure_text, short_number
 from channelexplorer_dash.layouts.status import status_line
 from channelexplorer_dash.results.layers import ComingApart, LayerFigure, MeasureMatrix, StepMatrix
-from channelexplorer_dash.selection import Measure
 
 MEASURES_LINE = "all"
 """The panel has one status line; its ids have the same keys as those of a layer's panel."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from channelexplorer_dash.choices import Granularity
 from channelexplorer_dash.errors import ModelError, unknown_name
-from channelexplorer_dash.selection import Granularity
 
 Layout = Literal["nchw", "nhwc", "tokens", "dense"]
 INPUT = "input"

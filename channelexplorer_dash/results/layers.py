@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from channelexplorer_dash.choices import Measure
 from channelexplorer_dash.core.arrays import DoubleArray, FloatArray, IntArray
 from channelexplorer_dash.core.flowgraph import Drawing, FlowNet
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results.answers import Job
-from channelexplorer_dash.selection import Measure
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from sklearn.metrics import (
 )
 from sklearn.neighbors import KNeighborsClassifier
 
+from channelexplorer_dash.choices import Measure
 from channelexplorer_dash.core.steps import STEP_MEASURES, explained, measure_by_step, vote
 from channelexplorer_dash.errors import DatasetError
-from channelexplorer_dash.selection import Measure
 
 RNG = np.random.default_rng(5)
 LABELS = np.tile([0, 1, 2], 40)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from channelexplorer_dash.choices import Summary
 from channelexplorer_dash.core.summaries import otsu_share, summarise
 from channelexplorer_dash.errors import DatasetError, UnknownNameError
-from channelexplorer_dash.selection import Summary
 
 
 def percentile_90(values: list[float]) -> float:

@@ -7,11 +7,12 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from channelexplorer_dash.choices import Measure
 from channelexplorer_dash.core.centroids import centroid_measures
 from channelexplorer_dash.errors import SelectionError
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.results.layers import MeasureMatrix
-from channelexplorer_dash.selection import Measure, View
+from channelexplorer_dash.selection import View
 from tests.explorer.conftest import settled
 
 LAYER = "layer4.0"

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from channelexplorer_dash.choices import Projection
 from channelexplorer_dash.core.neighbours import nearest_known
 from channelexplorer_dash.errors import DatasetError, SelectionError
 from channelexplorer_dash.explorer import Explorer
-from channelexplorer_dash.selection import PairMark, Projection, View
+from channelexplorer_dash.selection import PairMark, View
 from channelexplorer_dash.store import Kind
 from channelexplorer_dash.store.tidying import PASSING_SECONDS, clean
 from tests.explorer.conftest import settled

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from channelexplorer_dash.choices import Granularity
 from channelexplorer_dash.core.flowgraph import FlowNet, Step, collapse
 from channelexplorer_dash.explorer.flow import layer_graph
 from channelexplorer_dash.extraction.layers import describe
 from channelexplorer_dash.models.description import Dataflow, ModelDescription
-from channelexplorer_dash.selection import Granularity
 from tests.extraction.toys import Attention, InPlaceSkip, SharedRelu, TokenMixer, built, timm_model
 
 

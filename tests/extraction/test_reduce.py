@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from channelexplorer_dash.choices import Summary
 from channelexplorer_dash.core.summaries import summarise
 from channelexplorer_dash.errors import ModelError, UnknownNameError
 from channelexplorer_dash.extraction import onepass, reduce
 from channelexplorer_dash.extraction.reduce import reduce_activation, several_kernels
 from channelexplorer_dash.models.description import Layer, Layout
-from channelexplorer_dash.selection import Summary
 
 SUMMARIES = get_args(Summary)
 

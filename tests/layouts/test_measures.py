@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 
+from channelexplorer_dash.choices import Measure
 from channelexplorer_dash.layouts.honesty import honesty_line
 from channelexplorer_dash.layouts.layers_view import profile_rows, profile_status
 from channelexplorer_dash.layouts.measures import (
@@ -17,7 +18,6 @@ from channelexplorer_dash.layouts.measures_panel import apart_note, measure_tabl
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results.layers import LayerFigure, MeasureMatrix, Profile
 from channelexplorer_dash.results.views import Honesty
-from channelexplorer_dash.selection import Measure
 from tests.figures.test_apart import coming_apart
 
 LAYERS = tuple(Layer(name, i, ("block",), "Block", 8, (8, 4, 4), "nchw") for i, name in enumerate("abc"))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from channelexplorer_dash import cli, load_settings
+from channelexplorer_dash.choices import Measure
 from channelexplorer_dash.demo import demo_settings_file
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.explorer.desk import only_looking
@@ -20,7 +21,7 @@ from channelexplorer_dash.layouts.report_content import gather, telling_layers
 from channelexplorer_dash.layouts.report_file import report_html
 from channelexplorer_dash.models.description import Layer
 from channelexplorer_dash.results.layers import LayerFigure, Profile
-from channelexplorer_dash.selection import Measure, Selection, View
+from channelexplorer_dash.selection import Selection, View
 from tests.hostile import CLASSES, FILE, IMAGES, hostile_arguments
 
 DEMO = ["report", "--demo", "--model", "digits-resnet", "--dataset", "digits"]
