@@ -68,12 +68,13 @@ def half_written(store: Path) -> list[Path]:
 
 def engine_processes(store: Path) -> list[psutil.Process]:
     """Return the engine processes of one store."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
+    found = {}
+    for process in psutil.process_iter(["cmdline", "ppid"]):
         line = process.info["cmdline"] or []
         if str(store / "engine") in line and "channelexplorer_dash.extraction.engine_process" in line:
-            found.append(process)
-    return found
+            found[process.pid] = process
+    # A child that has not begun its own program yet still goes by its parent's command.
+    return [process for process in found.values() if process.info["ppid"] not in found]
 
 
 def workers(engine: psutil.Process) -> list[psutil.Process]:

@@ -24,6 +24,7 @@ from channelexplorer_dash.results.answers import Pending, Ready
 from channelexplorer_dash.selection import View
 from channelexplorer_dash.settings import Settings, load_settings
 from channelexplorer_dash.store import Kind, Store, digest
+from tests.engine.processes import engine_processes
 from tests.explorer.conftest import settled
 
 VIEW = View("digits-resnet", "digits", summary="l2")
@@ -33,16 +34,6 @@ LAYERS = ("layer1.0", "layer4.0")
 def make_settings(store: Path, **flags: object) -> Settings:
     values = {"store": store, "engine_linger_seconds": 1.0, "threads": 1, **flags}
     return load_settings([demo_settings_file()], flags=values, environment=False)
-
-
-def engine_processes(store: Path) -> list[psutil.Process]:
-    """Return the engine processes of one store."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        line = process.info["cmdline"] or []
-        if str(store / "engine") in line and "channelexplorer_dash.extraction.engine_process" in line:
-            found.append(process)
-    return found
 
 
 @pytest.fixture
