@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, no_update
-from dash.exceptions import PreventUpdate
+from dash import Dash, Input, Output, State, no_update
 
 from channelexplorer_dash import ids
 from channelexplorer_dash.callbacks import control as lines
-from channelexplorer_dash.errors import ChannelExplorerError
+from channelexplorer_dash.callbacks.following import followed
 from channelexplorer_dash.explorer import Explorer
 from channelexplorer_dash.layouts.head import HEAD_LINE, head_figures
 from channelexplorer_dash.layouts.measures_panel import TABLE
-from channelexplorer_dash.results.answers import Pending
 from channelexplorer_dash.selection import View
 
 STATE = ids.part("head", "state", HEAD_LINE)
@@ -40,20 +38,14 @@ def register(app: Dash, explorer: Explorer) -> dict[str, Callable[..., Any]]:
     ) -> tuple[Any, Any]:
         if not opened or tab != TABLE:
             return no_update, lines.working(None)
-        if control and ctx.triggered_id == ids.JOB_CONTROL:
-            action = lines.asked_action(control, state)
-            if action == "leave":
-                raise PreventUpdate
-            if action == "cancel":
-                return no_update, lines.cancel(explorer, state)
-            lines.forgive(explorer, state)
-        try:
-            answer = explorer.head_collapse(View.from_json(view), granularity)
-        except ChannelExplorerError as error:
-            return [], lines.failed(error)
-        if isinstance(answer, Pending):
-            return [], lines.working(answer.job)
-        return head_figures(answer.value), lines.working(None)
+        return followed(
+            explorer,
+            opened,
+            control,
+            state,
+            lambda: explorer.head_collapse(View.from_json(view), granularity),
+            head_figures,
+        )
 
     @app.callback(Output(ids.HEAD_SECTION, "hidden"), Input(ids.MEASURES_TAB, "active_tab"))
     def offer_head(tab: Any) -> bool:

@@ -38,19 +38,10 @@ _SIZE_SECONDS = 30.0
 
 
 class Inventory:
-    """Says what there is, and has layers computed ahead; :class:`Explorer` adds what can be asked of it.
+    """Says what there is, and has layers computed ahead.
 
-    Parameters
-    ----------
-    settings
-        The registered models and datasets, the store and the engine.
-    batch
-        Whether nobody waits in front of a page, so that the engine serves others first.
-
-    Raises
-    ------
-    StoreError
-        If the store cannot be used.
+    :class:`~channelexplorer_dash.explorer.facade.Explorer`, whose parameters these are, adds what can be
+    asked of it.
     """
 
     def __init__(self, settings: Settings, *, batch: bool = False) -> None:
